@@ -1,0 +1,1 @@
+"""Bills, people, payments, journal, settlement dates, seal: what is true and stays true."""

@@ -1,0 +1,1 @@
+"""The end of the day: statement files, matching, exceptions, reports."""

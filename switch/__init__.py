@@ -1,0 +1,1 @@
+"""The daemon: lines, sessions, group commit, keys, timers, metrics."""
