@@ -4,6 +4,7 @@ import os
 from itertools import count
 
 import pytest
+
 from shebao.ledger.secrets import SecretsError, create_master, load_master, open_key, seal_key
 
 
@@ -43,7 +44,7 @@ def test_an_open_file_is_refused_with_the_command_that_mends_it(tmp_path):
 def test_a_damaged_file_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "master.key"
     path.write_text(text, encoding="utf-8")
-    os.chmod(path, 0o600)
+    path.chmod(0o600)
     with pytest.raises(SecretsError) as caught:
         load_master(path)
     assert "\n" not in str(caught.value)
