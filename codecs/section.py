@@ -7,6 +7,7 @@ It knows no key of its own and reads no file: text comes in as an argument.
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -17,7 +18,7 @@ SHOWN_KEYS_MAX: Final = 12  # of the keys that would be right
 
 _TYPE_NAMES: Final = {
     str: "text",
-    bool: "true or false",
+    bool: "a boolean",
     int: "a whole number",
     float: "a number with a fraction",
     list: "a list",
@@ -40,9 +41,14 @@ class SettingsError(Exception):
 
 def show(value: object) -> str:
     """A value for an error line: printable, one line, bounded."""
-    text = "true" if value is True else "false" if value is False else repr(value)
     if isinstance(value, str):
         text = '"' + repr(value)[1:-1] + '"'
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, datetime.date | datetime.time):  # a datetime is a date too
+        text = value.isoformat()
+    else:
+        text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
