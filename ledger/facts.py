@@ -2,7 +2,7 @@
 
 This module is the vocabulary that `decide`, the store and the lane share. It holds no rule (those live
 in `decide`, `payment`, `reversal`, `day`) and does no I/O. All types are frozen; only `Facts` changes,
-and only through `Facts.apply`, after a decision and its reply are complete: a fault while deciding one
+and only through `journal.apply`, after a decision and its reply are complete: a fault while deciding one
 request therefore leaves no trace in the batch (wire.md section 6, rule 1).
 
 Units: money is int fen; a `moment` is an int YYYYMMDDhhmmss in China Standard Time; a `date` is an int
@@ -61,6 +61,7 @@ class Request(NamedTuple):
     terminal: str = ""
     branch: str = ""
     channel: str = ""
+    local_date: int = 0  # DE13 with its year, else 0
     card: str = ""  # DE2
     person: str = ""  # ID, its final x upper-cased
     page_after: str = ""  # PG: a bill number
@@ -109,8 +110,9 @@ class Payment(NamedTuple):
     channel: str
     bill: str  # 20 digits as received, of a bill that need not exist
     amount: int
-    suspense: bool  # the amount went to suspense, not onto the bill
+    suspense: bool  # the amount stands in suspense, not on the bill; a void's reversal may set it
     state: str  # LIVE REVERSED VOIDED
+    undone_seq: int | None = None  # event of the void or reversal that holds now: a void reversed since is not it
 
 
 class Event(NamedTuple):
@@ -129,7 +131,7 @@ class Event(NamedTuple):
     mti: str
     proc: str
     amount: int
-    bill: str
+    bill: str  # as received; of a reversal its original's, if there is one
     original_text: str
     stan: str
     rrn: str
@@ -247,17 +249,32 @@ class Decision(NamedTuple):
     tags: tuple[tuple[str, str], ...] = ()  # DE48 of the reply, in order
     replay: bytes | None = None
     effects: Effects | None = None
+    note: str = ""  # why, in one English line, for an operator's command
 
 
 @dataclass(slots=True)
 class Facts:
     """Everything that one batch may read, loaded under the batch's locks, and what it has decided so far.
 
-    A lookup of a key that was not loaded is a bug and raises KeyError: absence must have been loaded too.
+    A lookup of a key that was not loaded is a bug and raises KeyError: absence must have been loaded too
+    (None, an empty list). What must be there, for each request:
+
+    - `books`: its book. `banks`: the bank of every book there is (a paid bill may be another bank's).
+    - `days`: its book's open date; `request.date` if there is one; the date of each payment below.
+    - `events`: (book, own trace) if it has a key; (book, original trace) if it names an original.
+    - `early`: (book, own trace, own DE3) if it has a key; (book, original trace, own DE3) of a reversal.
+    - `payments`: of every loaded event its own, (book, seq), and its original's, (book, origin_seq), if there
+      is one (of a reversal of a void, two steps away, it is not needed); of every PAID bill its live one.
+    - `bills`: by `request.bill` where its check digit holds (not of a totals or cut-over), and by the bill of
+      every payment above; for an inquiry the bills of the payer.
+    - `by_payer`, `people`: the person asked for by `ID`, or found by card; `cards`: DE2 of inquiry and payment.
+    - `suspense`, `exceptions`: of every payment above that is in suspense, or was once.
     """
 
     now_us: int
     books: dict[int, Book]
+    reply_deadline_us: int = 20_000_000  # wire.md section 6, rule 9
+    banks: dict[int, str] = field(default_factory=dict)  # book -> bank
     days: dict[tuple[int, int], Day | None] = field(default_factory=dict)
     events: dict[tuple[int, int], list[Event]] = field(default_factory=dict)  # (book, trace) -> any class
     early: dict[tuple[int, int, str], Early | None] = field(default_factory=dict)

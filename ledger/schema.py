@@ -118,6 +118,7 @@ payment = Table(
     Column("amount", BigInteger, nullable=False),
     Column("suspense", Integer, nullable=False),
     Column("state", String, nullable=False),
+    Column("undone_seq", BigInteger),  # event of the void or reversal that holds now
 )
 
 transfer = Table(
