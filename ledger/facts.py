@@ -224,6 +224,8 @@ class Effects:
     """All that a decision changes. Rows are complete but for what only the encoded reply can tell."""
 
     kind: str = "refused"
+    date: int = 0  # of the event where it is not the book's open date (the bureau's book has none)
+    bill_number: str = ""  # of the original, where the request itself names no bill
     origin_seq: int | None = None
     bill_before: Bill | None = None
     bill_after: Bill | None = None
