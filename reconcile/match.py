@@ -1,0 +1,296 @@
+"""Two sets of lines → seven classes (settlement.md section 5): which payment of the ledger is which of the bank's.
+
+Pure, on columns (polars), no I/O. `match` takes the ledger's and the bank's lines of any number of dates and gives
+one row per item. It is a function of the two sets alone, so it does not matter in which order dates are reconciled,
+nor how often: what was decided about an item earlier is the worklist's business.
+
+Everything is matched within one bill, so a caller may leave out whole bills, and nothing else changes. `match` on
+one date finds what is plainly in order; only the bills of what is left need the dates around it.
+
+Order of the rules: heads by key in their own date, then by key in other dates; then, of equal amount and bill, by
+RRN; then by amount and bill alone, if one candidate stands on each side. Lone moves (see `items`) go the same way.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from .items import KEY, ROOT, Side, rank, ranked_pairs, settle, side
+
+CLASSES = (
+    "DUPLICATE", "AMOUNT_DIFFERS", "STATE_DIFFERS", "OTHER_DATE", "MATCHED", "BANK_ONLY", "LEDGER_ONLY",
+)
+OTHER_DATES = 7  # counterparts are sought this many dates either side
+
+# a row of `match`: null where a side has no line
+ITEM_SCHEMA: dict[str, type[pl.DataType]] = {
+    "item_class": pl.String,
+    "kind": pl.String,  # "P": a payment and what undid it; "R": a void or reversal alone; "U": a void's reversal alone
+    "bill": pl.String,
+    "plain": pl.Boolean,  # matched by key in its own date: no other date can change it
+    "ledger_date": pl.Int32,
+    "ledger_line": pl.Int64,
+    "ledger_live": pl.Boolean,
+    "bank_date": pl.Int32,
+    "bank_line": pl.Int64,
+    "bank_live": pl.Boolean,
+}
+_PAIR = {"id": pl.Int64, "id_right": pl.Int64}
+
+
+def match(ledger: pl.DataFrame, bank: pl.DataFrame, late: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Frames of lines (`items.LINE_SCHEMA`) → frame of items (ITEM_SCHEMA).
+
+    `late` has the columns moment, stan: reversals that were answered `R2` and have an exception from the wire; a
+    bank's line for one joins that exception and is no item.
+    """
+    if late is not None and late.height:
+        bank = bank.join(late.with_columns(kind=pl.lit("R")), on=["kind", "moment", "stan"], how="anti")
+    ours, theirs = side(ledger), side(bank)
+    pairs, plain = _pair_by_key(ours.heads, theirs.heads)
+    surplus = _surplus(ours.heads, theirs.heads, pairs)
+    pairs = pl.concat([pairs, _pair_by_likeness(ours.heads, theirs.heads.join(surplus, on="id", how="anti"), pairs)])
+    theirs, taken_back = _take_back(ours, theirs, pairs)
+    ours, theirs, moved = _pair_moves(ours, theirs, pairs)
+    items = [
+        _paired(ours.heads, theirs.heads, pairs, plain),
+        *_single_heads(ours.heads, theirs.heads, pairs, surplus, taken_back),
+        _paired(_alone(ours), _alone(theirs), moved, moved.head(0)),
+        *_single_moves(ours, theirs, moved),
+    ]
+    return pl.concat([i.select(pl.col(c).cast(t) for c, t in ITEM_SCHEMA.items()) for i in items])
+
+
+def counts(items: pl.DataFrame, date: int) -> dict[str, int]:
+    """How many items of each class have a line in `date`; all seven classes, zeros included."""
+    here = items.filter((pl.col("ledger_date").eq_missing(date)) | (pl.col("bank_date").eq_missing(date)))
+    found = dict(here.group_by("item_class").len().iter_rows())
+    return {name: int(found.get(name, 0)) for name in CLASSES}
+
+
+# -- pairing --------------------------------------------------------------------------------------------------------
+
+
+def _without(rows: pl.DataFrame, pairs: pl.DataFrame, column: str) -> pl.DataFrame:
+    return rows.join(pairs, left_on="id", right_on=column, how="anti", maintain_order="left")
+
+
+def _rounds(left: pl.DataFrame, right: pl.DataFrame, rules: list[list[str]]) -> pl.DataFrame:
+    """Pairs by one rule after the other, each among what the ones before it left."""
+    found = pl.DataFrame(schema=_PAIR)
+    for on in rules:
+        mine, theirs = _without(left, found, "id"), _without(right, found, "id_right")
+        if mine.is_empty() or theirs.is_empty():
+            break
+        found = pl.concat([found, ranked_pairs(mine, theirs, on) if "date" in on else _nearest(mine, theirs, on)])
+    return found
+
+
+def _nearest(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
+    """One-to-one pairs of equal `on` in dates at most OTHER_DATES apart, the nearest dates first."""
+    open_ = left.select("id", "day", *on).join(
+        right.select(*on, id_right="id", day_right="day"), on=on, how="inner"
+    ).with_columns(gap=(pl.col("day") - pl.col("day_right")).abs()).filter(pl.col("gap") <= OTHER_DATES)
+    open_ = open_.sort("gap", "id", "id_right").select("id", "id_right")
+    found = [pl.DataFrame(schema=_PAIR)]
+    while not open_.is_empty():
+        first = open_.filter(pl.col("id").is_first_distinct() & pl.col("id_right").is_first_distinct())
+        found.append(first)
+        open_ = open_.join(first, on="id", how="anti", maintain_order="left").join(
+            first, on="id_right", how="anti", maintain_order="left"
+        )
+    return pl.concat(found)
+
+
+def _pair_by_key(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Heads by (time, STAN, bill), the most alike first, own date first; and those pairs that agree in all."""
+    plain = _rounds(ours, theirs, [["date", *KEY, "amount", "net", "live"]])
+    rest = _rounds(_without(ours, plain, "id"), _without(theirs, plain, "id_right"), [
+        ["date", *KEY, "live"], ["date", *KEY],
+        [*KEY, "amount", "live"], [*KEY, "live"], KEY,
+    ])
+    return pl.concat([plain, rest]), plain
+
+
+def _pair_by_likeness(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Heads that the key did not pair: by RRN (never a blank or all-zero one), then the only two of amount and bill.
+
+    A pair that came and went on one side only is settled as it is; so amount and bill speak for live heads alone.
+    """
+    mine, other = _without(ours, pairs, "id"), _without(theirs, pairs, "id_right")
+    if mine.is_empty() or other.is_empty():
+        return pl.DataFrame(schema=_PAIR)
+    by_rrn = _by_rrn(mine, other, ["bill", "amount"])
+    mine, other = _without(mine, by_rrn, "id"), _without(other, by_rrn, "id_right")
+    alike = _only_two(mine.filter("live"), other.filter("live"), ["bill", "amount"])
+    return pl.concat([by_rrn, alike])
+
+
+def _by_rrn(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
+    telling = pl.col("rrn").str.strip_chars(" 0") != ""
+    return _rounds(left.filter(telling), right.filter(telling), [["date", *on, "rrn"], [*on, "rrn"]])
+
+
+def _only_two(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
+    """Pairs rows equal in `on` where exactly one stands on each side: within a date, then between dates."""
+    found = pl.DataFrame(schema=_PAIR)
+    for where in (["date", *on], on):
+        mine, theirs = _without(left, found, "id"), _without(right, found, "id_right")
+        alone = [side_.filter(pl.len().over(where) == 1) for side_ in (mine, theirs)]
+        found = pl.concat([found, _nearest(alone[0], alone[1], where)])
+    return found
+
+
+# -- what a bank lists more than once, and takes back ------------------------------------------------------------------
+
+
+def _surplus(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The bank's unpaired heads that repeat a payment listed before (or known to the ledger): id."""
+    free = _without(theirs, pairs, "id_right").sort(pl.col("live").not_(), "id")
+    listed = theirs.join(pairs, left_on="id", right_on="id_right", how="semi")
+    told = pl.concat([one.select(*KEY, told_day="day") for one in (ours, listed)]).unique()
+    near = (pl.col("day") - pl.col("told_day")).abs() <= OTHER_DATES
+    again = free.join(told, on=KEY, how="inner").filter(near).select("id").unique()
+    fresh = free.join(again, on="id", how="anti", maintain_order="left")
+    return pl.concat([again, fresh.filter(pl.col("id").cum_count().over(KEY) > 1).select("id")])
+
+
+def _take_back(ours: Side, theirs: Side, pairs: pl.DataFrame) -> tuple[Side, pl.DataFrame]:
+    """A bank's later void or reversal of a surplus line undoes that first, while the ledger's payment is live.
+
+    Gives the bank's side without those moves, and the heads they took back (id): neither is an item any more.
+    """
+    lone = theirs.moves.filter(pl.col("head").is_null() & (pl.col("sign") < 0))
+    if lone.is_empty():
+        return theirs, pl.DataFrame(schema={"id": pl.Int64})
+    undone = ours.heads.filter(~pl.col("live")).select(KEY)
+    elsewhere = ours.moves.filter(pl.col("head").is_null() & (pl.col("sign") < 0)).select(
+        moment="root_moment", stan="root_stan", bill="bill"
+    )
+    free = _without(theirs.heads, pairs, "id_right").filter("live").join(
+        pl.concat([undone, elsewhere]), on=KEY, how="anti", maintain_order="left"
+    ).rename({"moment": "root_moment", "stan": "root_stan"})
+    joined = _nearest(lone, free, ROOT)
+    return theirs._replace(moves=_without(theirs.moves, joined, "id")), joined.select(id="id_right")
+
+
+# -- lone moves -----------------------------------------------------------------------------------------------------
+
+
+def _alone(one: Side) -> pl.DataFrame:
+    """The moves that are items of their own, shaped like heads so that they classify alike."""
+    return one.moves.filter(pl.col("head").is_null()).with_columns(live=pl.lit(True), net="amount")
+
+
+def _pair_moves(ours: Side, theirs: Side, pairs: pl.DataFrame) -> tuple[Side, Side, pl.DataFrame]:
+    """Pairs lone moves; one that answers an attached move splits that off its head, which then stands by itself."""
+    found = pl.DataFrame(schema=_PAIR)
+    if not (ours.moves["head"].null_count() or theirs.moves["head"].null_count()):
+        return ours, theirs, found
+    agreed = _agreed(ours.heads, theirs.heads, pairs)
+    mine, other = (  # a move of a head that both sides see alike is where it belongs
+        one.moves.filter(pl.col("head").is_null() | ~pl.col("head").is_in(heads.implode()))
+        for one, heads in zip((ours, theirs), agreed, strict=True)
+    )
+    lone_mine, lone_other = (m.filter(pl.col("head").is_null()) for m in (mine, other))
+    for rule in (_moves_by_key, _moves_by_rrn, _moves_by_likeness):
+        for left, right in ((lone_mine, lone_other), (mine, lone_other), (lone_mine, other)):
+            found = pl.concat([found, rule(_without(left, found, "id"), _without(right, found, "id_right"))])
+    ours, theirs = _split(ours, found["id"]), _split(theirs, found["id_right"])
+    return ours, theirs, found
+
+
+def _moves_by_key(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return _rounds(left, right, [["date", "sign", *KEY], ["sign", *KEY]])
+
+
+def _moves_by_rrn(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return _by_rrn(left, right, ["sign", "bill", "amount"])
+
+
+def _moves_by_likeness(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return _only_two(left, right, ["sign", "bill", "amount"])
+
+
+def _agreed(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Ids of the heads, of either side, that are paired and of one state."""
+    state = pairs.join(ours.select("id", "live"), on="id").join(
+        theirs.select(id_right="id", live_right="live"), on="id_right"
+    ).filter(pl.col("live") == pl.col("live_right"))
+    return state["id"], state["id_right"]
+
+
+def _split(one: Side, ids: pl.Series) -> Side:
+    freed = pl.when(pl.col("id").is_in(ids.implode())).then(None).otherwise(pl.col("head"))
+    return settle(one._replace(moves=one.moves.with_columns(head=freed)))
+
+
+# -- classes --------------------------------------------------------------------------------------------------------
+
+
+def _kind() -> pl.Expr:
+    """Of a lone move: "R" or "U"."""
+    return pl.when(pl.col("sign") < 0).then(pl.lit("R")).otherwise(pl.lit("U"))
+
+
+def _named(rows: pl.DataFrame, whose: str) -> pl.DataFrame:
+    kind = _kind() if "sign" in rows.columns else pl.lit("P")
+    return rows.select(
+        "id", "bill", "amount", "net", kind=kind,
+        **{f"{whose}_date": "date", f"{whose}_line": "line", f"{whose}_live": "live"},
+    )
+
+
+def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:
+    """Items with a line on both sides: the first class that applies."""
+    both = pairs.join(_named(ours, "ledger"), on="id").join(
+        _named(theirs, "bank").drop("bill", "kind"), left_on="id_right", right_on="id"
+    )
+    same_amount = (pl.col("amount") == pl.col("amount_right"))
+    same_state = pl.col("ledger_live") == pl.col("bank_live")
+    item_class = (
+        pl.when(~same_amount | (same_state & (pl.col("net") != pl.col("net_right")))).then(pl.lit("AMOUNT_DIFFERS"))
+        .when(~same_state).then(pl.lit("STATE_DIFFERS"))
+        .when(pl.col("ledger_date") != pl.col("bank_date")).then(pl.lit("OTHER_DATE"))
+        .otherwise(pl.lit("MATCHED"))
+    )
+    sure = plain.with_columns(plain=pl.lit(True))
+    return both.with_columns(item_class=item_class).join(sure, on=["id", "id_right"], how="left").with_columns(
+        pl.col("plain").fill_null(False) & (pl.col("item_class") == "MATCHED")
+    )
+
+
+def _single(rows: pl.DataFrame, whose: str, kind: pl.Expr) -> pl.DataFrame:
+    """Items with a line on one side only; `rows` has its item_class."""
+    blank = {f"{w}_{c}": pl.lit(None) for w in ("ledger", "bank") for c in ("date", "line", "live")}
+    told = {f"{whose}_{c}": pl.col(c) for c in ("date", "line", "live")}
+    return rows.select("item_class", "bill", kind=kind, plain=pl.lit(False), **{**blank, **told})
+
+
+def _single_heads(
+    ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame, surplus: pl.DataFrame, taken_back: pl.DataFrame
+) -> list[pl.DataFrame]:
+    """Payments that one side has alone. One that came and went there is matched; a surplus that did, no item at all."""
+    live, payment = pl.col("live"), pl.lit("P")
+    mine = _without(ours, pairs, "id").with_columns(
+        item_class=pl.when(live).then(pl.lit("LEDGER_ONLY")).otherwise(pl.lit("MATCHED"))
+    )
+    again = pl.col("id").is_in(surplus["id"].implode())
+    other = _without(theirs, pairs, "id_right").join(taken_back, on="id", how="anti").filter(live | ~again)
+    other = other.with_columns(
+        item_class=pl.when(again).then(pl.lit("DUPLICATE")).when(live).then(pl.lit("BANK_ONLY"))
+        .otherwise(pl.lit("MATCHED"))
+    )
+    return [_single(mine, "ledger", payment), _single(other, "bank", payment)]
+
+
+def _single_moves(ours: Side, theirs: Side, moved: pl.DataFrame) -> list[pl.DataFrame]:
+    """Moves that one side has alone: it undid a payment and the other did not; or the bank tells one move twice."""
+    key = ["sign", *KEY]
+    lone = _without(_alone(theirs), moved, "id_right")
+    told = pl.concat([theirs.moves.join(lone, on="id", how="anti").select(key), ours.moves.select(key)]).unique()
+    known = lone.join(told, on=key, how="semi")["id"]
+    again = pl.col("id").is_in(known.implode()) | (rank(key) > 0)
+    other = lone.with_columns(item_class=pl.when(again).then(pl.lit("DUPLICATE")).otherwise(pl.lit("STATE_DIFFERS")))
+    mine = _without(_alone(ours), moved, "id").with_columns(item_class=pl.lit("STATE_DIFFERS"))
+    return [_single(mine, "ledger", _kind()), _single(other, "bank", _kind())]

@@ -1,0 +1,198 @@
+"""Every way in which two sides can tell of a payment, and the class that it ends in."""
+
+import random
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shebao.reconcile.items import frame
+from shebao.reconcile.match import CLASSES, counts, match
+
+D, NEXT, LATER = 20261123, 20261124, 20261202
+BILL, OTHER = "33011026112300000010", "33011026112300000028"
+
+
+def line(kind="P", key=1, of=None, date=D, bill=BILL, fen=100, rrn="", number=None):
+    """A line whose time and STAN come from `key`; `of` is the key of the line that it undoes."""
+    at = lambda k: (f"20261123{k // 3600:02d}{k // 60 % 60:02d}{k % 60:02d}", f"{k:06d}")  # noqa: E731
+    return (date, number or key, kind, *at(key), rrn, "T1", "", bill, fen, "", "01", *(at(of) if of else ("", "")))
+
+
+def classes(ledger, bank, late=None):
+    """Items as (class, kind), most of them once."""
+    found = match(frame(ledger), frame(bank), late)
+    return sorted(zip(found["item_class"], found["kind"], strict=True))
+
+
+PAID, UNDONE = line(), line("R", 2, of=1)
+VOID, UNVOID = line("V", 3, of=1), line("P", 4, of=3)
+AGAIN = line(number=9)  # the bank tells PAID once more
+
+CASES = {
+    "both list it": ([PAID], [PAID], [("MATCHED", "P")]),
+    "nothing on either side": ([], [], []),
+    "only the bank": ([], [PAID], [("BANK_ONLY", "P")]),
+    "only the ledger": ([PAID], [], [("LEDGER_ONLY", "P")]),
+    "another amount": ([PAID], [line(fen=90)], [("AMOUNT_DIFFERS", "P")]),
+    "both list the pair": ([PAID, UNDONE], [PAID, UNDONE], [("MATCHED", "P")]),
+    "the bank leaves a cancelled pair out": ([PAID, UNDONE], [], [("MATCHED", "P")]),
+    "the ledger never saw a pair that came to nothing": ([], [PAID, UNDONE], [("MATCHED", "P")]),
+    "the bank lists the payment only": ([PAID, UNDONE], [PAID], [("STATE_DIFFERS", "P")]),
+    "the bank lists the reversal only": ([PAID, UNDONE], [UNDONE], [("LEDGER_ONLY", "P"), ("MATCHED", "R")]),
+    "the bank reversed it, the ledger did not": ([PAID], [PAID, UNDONE], [("STATE_DIFFERS", "P")]),
+    "a void and a reversal are alike": ([PAID, VOID], [PAID, UNDONE], [("MATCHED", "P")]),
+    "a void undone is one live item": ([PAID, VOID, UNVOID], [PAID, VOID, UNVOID], [("MATCHED", "P")]),
+    "and needs the payment's line alone": ([PAID, VOID, UNVOID], [PAID], [("MATCHED", "P")]),
+    "a void that only the ledger took back": ([PAID, VOID, UNVOID], [PAID, VOID], [("STATE_DIFFERS", "P")]),
+    "listed twice": ([PAID], [PAID, AGAIN], [("DUPLICATE", "P"), ("MATCHED", "P")]),
+    "listed twice, unknown here": ([], [PAID, AGAIN], [("BANK_ONLY", "P"), ("DUPLICATE", "P")]),
+    "listed twice, taken back once": ([PAID], [PAID, AGAIN, UNDONE], [("MATCHED", "P")]),
+    "listed twice, taken back twice": (
+        [PAID], [PAID, AGAIN, UNDONE, line("R", 5, of=1)], [("STATE_DIFFERS", "P")]
+    ),
+    "listed twice and reversed here": (
+        [PAID, UNDONE], [PAID, AGAIN, UNDONE], [("DUPLICATE", "P"), ("MATCHED", "P")]
+    ),
+    "a reversal listed twice": (
+        [PAID, UNDONE], [PAID, UNDONE, line("R", 2, of=1, number=9)], [("DUPLICATE", "R"), ("MATCHED", "P")]
+    ),
+    "listed twice with two amounts": (
+        [PAID], [line(fen=90), AGAIN], [("DUPLICATE", "P"), ("MATCHED", "P")]
+    ),
+    "the same key with another bill": ([PAID], [line(bill=OTHER)], [("BANK_ONLY", "P"), ("LEDGER_ONLY", "P")]),
+    "two genuine payments of one bill": ([PAID, line(key=7)], [PAID, line(key=7)], [("MATCHED", "P")] * 2),
+    "one key, one bill, taken in twice": (  # reversed, then told again by an advice: suspense
+        [PAID, UNDONE, AGAIN], [PAID, UNDONE, AGAIN], [("MATCHED", "P")] * 2
+    ),
+    "by RRN": ([line(rrn="R77")], [line(key=8, rrn="R77")], [("MATCHED", "P")]),
+    "an RRN of another amount tells nothing": (
+        [line(rrn="R77")], [line(key=8, rrn="R77", fen=90)], [("BANK_ONLY", "P"), ("LEDGER_ONLY", "P")]
+    ),
+    "an all-zero RRN tells nothing": (
+        [line(rrn="000000000000"), line(key=5)], [line(key=8, rrn="000000000000")],
+        [("BANK_ONLY", "P"), ("LEDGER_ONLY", "P"), ("LEDGER_ONLY", "P")],
+    ),
+    "by amount and bill, one on each side": ([PAID], [line(key=8)], [("MATCHED", "P")]),
+    "not so with two candidates": (
+        [PAID, line(key=5)], [line(key=8)], [("BANK_ONLY", "P"), ("LEDGER_ONLY", "P"), ("LEDGER_ONLY", "P")]
+    ),
+    "reversed after a time-out, then paid anew and lost": (
+        [PAID, UNDONE], [line(key=8)], [("BANK_ONLY", "P"), ("MATCHED", "P")]
+    ),
+    "in the bank's next date": ([PAID], [line(date=NEXT)], [("OTHER_DATE", "P")]),
+    "more than seven dates away": ([PAID], [line(date=LATER)], [("BANK_ONLY", "P"), ("LEDGER_ONLY", "P")]),
+    "in the next date, with another amount": ([PAID], [line(date=NEXT, fen=90)], [("AMOUNT_DIFFERS", "P")]),
+    "in both dates": ([PAID], [PAID, line(date=NEXT)], [("DUPLICATE", "P"), ("MATCHED", "P")]),
+    "a reversal in the bank's next date": (
+        [PAID, UNDONE], [PAID, line("R", 2, of=1, date=NEXT)], [("MATCHED", "P"), ("OTHER_DATE", "R")]
+    ),
+    "a reversal in the ledger's next date": (
+        [PAID, line("R", 2, of=1, date=NEXT)], [PAID, UNDONE], [("MATCHED", "P"), ("OTHER_DATE", "R")]
+    ),
+    "a reversal in the next date of both": (
+        [PAID, line("R", 2, of=1, date=NEXT)], [PAID, line("R", 2, of=1, date=NEXT)],
+        [("MATCHED", "P"), ("MATCHED", "R")],
+    ),
+    "a later reversal of the ledger's alone": (
+        [PAID, line("R", 2, of=1, date=NEXT)], [PAID], [("MATCHED", "P"), ("STATE_DIFFERS", "R")]
+    ),
+    "a later reversal of the bank's alone": (
+        [PAID], [PAID, line("R", 2, of=1, date=NEXT)], [("MATCHED", "P"), ("STATE_DIFFERS", "R")]
+    ),
+    "a payment in the date before, its reversal here": (
+        [PAID, UNDONE], [line(date=20261122), UNDONE], [("MATCHED", "R"), ("OTHER_DATE", "P")]
+    ),
+    "a later reversal takes a surplus back": ([PAID], [PAID, AGAIN, line("R", 2, of=1, date=NEXT)], [("MATCHED", "P")]),
+    "and what only the bank had": ([], [PAID, line("R", 2, of=1, date=NEXT)], []),
+    "but not while the ledger is reversed": (
+        [PAID, line("R", 2, of=1, date=NEXT)], [PAID, AGAIN, line("R", 2, of=1, date=NEXT)],
+        [("DUPLICATE", "P"), ("MATCHED", "P"), ("MATCHED", "R")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name):
+    ledger, bank, expected = CASES[name]
+    assert classes(ledger, bank) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_order_of_lines_says_nothing(name):
+    ledger, bank, expected = CASES[name]
+    assert classes(ledger[::-1], bank[::-1]) == sorted(expected)
+
+
+def test_a_banks_line_for_a_reversal_that_came_too_late_joins_its_exception():
+    late = pl.DataFrame({"moment": [UNDONE[3]], "stan": [UNDONE[4]]})
+    assert classes([PAID], [PAID, line("R", 2, of=1, date=NEXT)], late) == [("MATCHED", "P")]
+
+
+def test_an_item_counts_in_each_date_in_which_it_has_a_line():
+    found = match(frame([PAID]), frame([line(date=NEXT)]))
+    for date in (D, NEXT):
+        assert counts(found, date) == {c: int(c == "OTHER_DATE") for c in CLASSES}
+    assert counts(found, LATER) == dict.fromkeys(CLASSES, 0)
+
+
+def test_only_what_is_in_order_by_key_is_plain():
+    plain = match(frame([PAID]), frame([PAID]))["plain"].to_list()
+    guessed = match(frame([PAID]), frame([line(key=8)]))["plain"].to_list()
+    assert (plain, guessed) == ([True], [False])
+
+
+# -- planted discrepancies are found, and nothing else ---------------------------------------------------------------
+
+FAULTS = ("none", "lost here", "lost there", "twice", "amount", "not reversed", "next day", "pair left out")
+
+
+def plant(fault, key, bill):
+    """One payment with one fault: ledger lines, bank lines, classes that it must end in."""
+    paid, undone = line(key=key, bill=bill), line("R", key + 1, of=key, bill=bill)
+    return {
+        "none": ([paid], [paid], ["MATCHED"]),
+        "lost here": ([], [paid], ["BANK_ONLY"]),
+        "lost there": ([paid], [], ["LEDGER_ONLY"]),
+        "twice": ([paid], [paid, paid], ["MATCHED", "DUPLICATE"]),
+        "amount": ([paid], [line(key=key, bill=bill, fen=101)], ["AMOUNT_DIFFERS"]),
+        "not reversed": ([paid, undone], [paid], ["STATE_DIFFERS"]),
+        "next day": ([paid], [line(key=key, bill=bill, date=NEXT)], ["OTHER_DATE"]),
+        "pair left out": ([paid, undone], [], ["MATCHED"]),
+    }[fault]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(FAULTS), max_size=30), st.randoms(use_true_random=False))
+def test_planted_faults_are_found_and_nothing_else(faults: list[str], chance: random.Random):
+    ledger, bank, expected = [], [], Counter()
+    for n, fault in enumerate(faults):
+        ours, theirs, ends = plant(fault, 10 + 2 * n, f"330110261123{n:08d}")
+        ledger += ours
+        bank += theirs
+        expected.update(ends)
+    chance.shuffle(bank)
+    assert Counter(c for c, _ in classes(ledger, bank)) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_every_line_is_accounted_for_whatever_the_files_hold(data):
+    """No net is lost: the bank's live items less the ledger's are what the lines say."""
+    some = st.lists(
+        st.builds(
+            line, kind=st.sampled_from("PPPRV"), key=st.integers(1, 4), of=st.integers(1, 4),
+            date=st.sampled_from([D, NEXT]), bill=st.sampled_from([BILL, OTHER]), fen=st.just(100),
+        ),
+        max_size=12,
+    )  # fmt: skip
+    as_payment = lambda row: row if row[2] != "P" else (*row[:-2], "", "")  # noqa: E731
+    ledger, bank = ([as_payment(r) for r in data.draw(some)] for _ in range(2))
+    found = match(frame(ledger), frame(bank))
+    assert set(found["item_class"]) <= set(CLASSES)
+    paired = found.filter(pl.col("ledger_line").is_not_null() & pl.col("bank_line").is_not_null())
+    assert paired.height <= min(len(ledger), len(bank))
+    same = match(frame(bank), frame(bank))
+    assert set(same["item_class"]) <= {"MATCHED", "DUPLICATE", "STATE_DIFFERS"}
