@@ -54,6 +54,7 @@ def moment_of(now_us: int) -> int:
     return int(time_of(now_us).strftime("%Y%m%d%H%M%S"))
 
 
+@lru_cache(maxsize=64)  # a batch has one moment
 def date_of(now_us: int) -> int:
     """Microseconds since the epoch to YYYYMMDD."""
     return as_int(time_of(now_us).date())

@@ -298,3 +298,8 @@ class Facts:
     changed_exceptions: dict[tuple[int, int], ExceptionItem] = field(default_factory=dict)
     changed_days: dict[tuple[int, int], Day] = field(default_factory=dict)
     changed_books: dict[int, Book] = field(default_factory=dict)
+
+    def bank_of(self, book_id: int) -> str:
+        """The bank whose book this is; its own batch need not hold that book."""
+        book = self.books.get(book_id)
+        return self.banks[book_id] if book is None else book.bank
