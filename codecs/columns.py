@@ -7,7 +7,7 @@ door to all of them. Nothing here reads or writes a file, and no bank is named: 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date as calendar_date
 from datetime import datetime
 from functools import lru_cache
@@ -104,6 +104,25 @@ def totals_of(lines: Iterable[StatementLine]) -> Totals:
     return tally.totals()
 
 
+_TOLD: Final = {
+    "payments": "number of payments",
+    "payments_fen": "amount of payments",
+    "reversals": "number of reversals",
+    "reversals_fen": "amount of reversals",
+    "net": "net amount",
+}
+
+
+def totals_faults(counted: Totals, told: Mapping[str, int], line: int, where: str = "") -> Iterator[LineFault]:
+    """A fault for each total that the file tells otherwise than its lines add up. told: by attribute of Totals."""
+    for name, value in told.items():
+        right = getattr(counted, name)
+        if value != right:
+            money = name.endswith("_fen") or name == "net"
+            shown = [f"{format_yuan(number)} yuan" if money else str(number) for number in (value, right)]
+            yield LineFault(line, f"{_TOLD[name]} is told as {shown[0]}", f"the lines add up to {shown[1]}", where)
+
+
 def showing(value: object) -> str:
     """A value of a file for a fault: quoted, ASCII escapes for what does not print, bounded."""
     text = str(value)
@@ -151,7 +170,10 @@ _ENCODINGS: Final = ("gb18030", "utf-8")
 _LINE_ENDS: Final = {"lf": b"\n", "crlf": b"\r\n"}
 _AMOUNTS: Final = ("fen", "yuan")
 RECORD_BYTES_USED: Final = 142  # of a fixed-width detail record
-_FIXED_BY_LAYOUT: Final = {"camt": {"encoding": "utf-8", "line_end": "lf", "amounts": "yuan"}}
+_ONLY: Final = {  # what a layout leaves no choice about
+    "fixed": {"amounts": "fen"},
+    "camt": {"encoding": "utf-8", "line_end": "lf", "amounts": "yuan"},
+}
 _FILE: Final = r"[A-Za-z0-9_.-]*\{(BANK|bank)\}[A-Za-z0-9_.-]*\{date\}[A-Za-z0-9_.-]*"
 _FILE_RIGHT: Final = 'write a name with {BANK} or {bank}, then {date}, such as "{BANK}_{date}_DTL.txt"'
 
@@ -182,7 +204,7 @@ def statement_spec(section: Section) -> StatementSpec:
         bom=section.boolean("bom", False) if layout == "csv" else False,
         record_bytes=section.integer("record_bytes", least=RECORD_BYTES_USED, most=2000) if layout == "fixed" else 0,
     )
-    for key, only in _FIXED_BY_LAYOUT.get(layout, {}).items():
+    for key, only in _ONLY.get(layout, {}).items():
         section.text(key, choices=(only,), right=f'write "{only}": layout "{layout}" knows nothing else')
     if spec.bom and spec.encoding != "utf-8":
         raise section.error("bom", "a byte-order mark needs UTF-8", "write bom = false or encoding = \"utf-8\"")
@@ -196,7 +218,7 @@ def statement_spec(section: Section) -> StatementSpec:
 
 _TIME: Final = r"[0-9]{8}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
 _PLAIN_AMOUNT: Final = {"fen": r"[1-9][0-9]{0,14}", "yuan": r"(?!0\.00)(?:0|[1-9][0-9]{0,12})\.[0-9]{2}"}
-_FILLED_AMOUNT: Final = {"fen": r"(?!0{15})[0-9]{15}", "yuan": r"(?!0{12}\.00)[0-9]{12}\.[0-9]{2}"}
+_FILLED_AMOUNT: Final = r"(?!0{15})[0-9]{15}"  # fen
 _AMOUNT_RIGHT: Final = {
     "fen": "write fen above zero in digits only, such as 123450",
     "yuan": "write yuan above zero with two decimals, such as 1234.50",
@@ -225,7 +247,7 @@ class _Column(NamedTuple):
 
 
 def _text(most: int) -> _Column:
-    return _Column(r"[^\x00-\x1f\x7fSEP]{0,%d}" % most, f"write at most {most} printable characters")
+    return _Column(rf"[^\x00-\x1f\x7fSEP]{{0,{most}}}", f"write at most {most} printable characters")
 
 
 _COLUMNS: Final = (  # SEP and AMOUNT: what the layout puts there
@@ -253,7 +275,7 @@ class RowReader:
     """
 
     def __init__(self, spec: StatementSpec, date: int, separator: str, filled: bool = False) -> None:
-        amount = (_FILLED_AMOUNT if filled else _PLAIN_AMOUNT)[spec.amounts]
+        amount = _FILLED_AMOUNT if filled else _PLAIN_AMOUNT[spec.amounts]
         sep = re.escape(separator)
         self.patterns = [
             re.compile(column.pattern.replace("SEP", sep).replace("AMOUNT", amount)) for column in _COLUMNS
@@ -266,7 +288,8 @@ class RowReader:
         self.tally = Tally()
         self.failed = 0
 
-    def read(self, number: int, row: str) -> StatementLine | list[LineFault]:
+    def read(self, number: int, row: str) -> Sequence[StatementLine | LineFault]:
+        """The line, or every fault of it."""
         found = self.row.fullmatch(row)
         if found is None:
             return self._fail(self._column_faults(number, row.split(self.separator)))
@@ -285,9 +308,11 @@ class RowReader:
                 return self._fail(faults)
         fen = int(amount.replace(".", ""))
         self.tally.add(kind, fen)
-        return StatementLine(
-            self.date, moment, stan, rrn.rstrip(" "), terminal.rstrip(" "), branch.rstrip(" "), kind, bill, fen,
-            receipt, channel, first, first_stan, number,
+        return (
+            StatementLine(
+                self.date, moment, stan, rrn.rstrip(" "), terminal.rstrip(" "), branch.rstrip(" "), kind, bill, fen,
+                receipt, channel, first, first_stan, number,
+            ),
         )  # fmt: skip
 
     def _fail(self, faults: list[LineFault]) -> list[LineFault]:

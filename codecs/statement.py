@@ -17,18 +17,28 @@ Contract: settlement.md section 4. The layout is data, a dialect's [statement] t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Final
+
+from cryptography.hazmat.primitives import hashes
+
+from .camt import read_camt, write_camt
 from .columns import (
     FILE_BYTES_MAX,
     LineFault,
     StatementContext,
     StatementLine,
     StatementSpec,
+    Tally,
     Totals,
     format_yuan,
     parse_yuan,
     statement_spec,
     totals_of,
 )
+from .csvfile import read_csv, write_control, write_csv
+from .framed import read_fixed, read_pipe, write_fixed, write_pipe
 
 __all__ = [
     "FILE_BYTES_MAX",
@@ -39,10 +49,19 @@ __all__ = [
     "Totals",
     "file_names",
     "format_yuan",
+    "parse_sm3",
     "parse_yuan",
+    "read",
+    "sm3_hex",
     "statement_spec",
     "totals_of",
+    "write",
+    "write_control",
 ]
+
+_WRITERS: Final = {"pipe": write_pipe, "fixed": write_fixed, "csv": write_csv, "camt": write_camt}
+_READERS: Final = {"pipe": read_pipe, "fixed": read_fixed, "csv": read_csv, "camt": read_camt}
+_SM3: Final = re.compile(r"([0-9a-fA-F]{64})(?:[ \t]+[^\r\n]*)?(?:\r?\n)?")
 
 
 def file_names(spec: StatementSpec, bank: str, date: int) -> tuple[str, str | None]:
@@ -51,3 +70,52 @@ def file_names(spec: StatementSpec, bank: str, date: int) -> tuple[str, str | No
         name.format(BANK=bank.upper(), bank=bank, date=f"{date:08d}") for name in (spec.file, spec.control_file)
     )
     return detail, control or None
+
+
+def write(
+    spec: StatementSpec, context: StatementContext, totals: Totals, lines: Iterable[StatementLine]
+) -> Iterator[bytes]:
+    """The detail file in chunks, from lines in the order they were committed; same arguments, same bytes.
+
+    totals: what the lines add up to (`totals_of`, or the day's own counters): one layout tells them before the
+    lines. Raises ValueError, at the end, when they do not, and for a line that the wire's rules do not let arise.
+    """
+    return _WRITERS[spec.layout](spec, context, totals, _summed(totals, lines))
+
+
+def _summed(totals: Totals, lines: Iterable[StatementLine]) -> Iterator[StatementLine]:
+    tally = Tally()
+    for line in lines:
+        tally.add(line.kind, line.amount)
+        yield line
+    if tally.totals() != totals:
+        raise ValueError(f"the lines add up to {tally.totals()}, not to {totals}")
+
+
+def read(
+    spec: StatementSpec, bank: str, date: int, source: BinaryIO, control: bytes | None = None
+) -> Iterator[StatementLine | LineFault]:
+    """Every line and every fault of a detail file, in the order met; a file with any fault is to be refused whole.
+
+    source: a binary file, read once from where it stands, in bounded memory; control: the bytes of the control file
+    where the layout has one, None when it is not there. Lines carry their physical line; blanks at the end of RRN,
+    terminal and branch are trimmed. The digest is the caller's: `sm3_hex`, `parse_sm3`. Raises only what `source` does.
+    """
+    return _READERS[spec.layout](spec, bank, date, source, control)
+
+
+def sm3_hex(chunks: Iterable[bytes]) -> str:
+    """SM3 digest as it stands in a `.sm3` file: exactly 64 lower-case hex characters."""
+    digest = hashes.Hash(hashes.SM3())
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.finalize().hex()
+
+
+def parse_sm3(text: str) -> str | None:
+    """The digest in the text of a `.sm3` file, lower case; None when there is none.
+
+    Forgives case, a line end, and a file name behind it.
+    """
+    found = _SM3.fullmatch(text)
+    return found[1].lower() if found else None

@@ -1,0 +1,404 @@
+"""The XML layout of a statement file, ISO 20022 camt.053.001.08: written entry by entry, read as a stream of events.
+
+Contract: settlement.md section 4. Reading uses expat without building a tree: memory is bounded whatever the file
+holds, and each fault knows its line. A DOCTYPE is refused before the parser sees it, so there are no entities to
+expand or fetch. Only what the layout names is looked at; other elements that the schema allows are skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO, Final
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+from .columns import (
+    FILE_BYTES_MAX,
+    LineFault,
+    RowReader,
+    StatementContext,
+    StatementLine,
+    StatementSpec,
+    Totals,
+    format_yuan,
+    parse_fen,
+    parse_yuan,
+    showing,
+    totals_faults,
+)
+from .textfile import ROWS_PER_CHUNK, SEPARATOR, texts_of
+
+NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
+CHUNK_BYTES: Final = 1 << 16
+TOKEN_BYTES_MAX: Final = 1 << 20  # of one tag or comment
+TEXT_CHARACTERS_MAX: Final = 1000  # of one element that is looked at
+DEPTH_MAX: Final = 50
+NAMES_MAX: Final = 2000  # different element and attribute names
+
+
+# Writing
+
+
+def _iso(yyyymmdd: str) -> str:
+    return f"{yyyymmdd[:4]}-{yyyymmdd[4:6]}-{yyyymmdd[6:]}"
+
+
+def _sign(payment: bool) -> str:
+    return "CRDT" if payment else "DBIT"
+
+
+def _balance(code: str, fen: int, date: str) -> str:
+    return (
+        f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{format_yuan(abs(fen))}</Amt>"
+        f"<CdtDbtInd>{_sign(fen >= 0)}</CdtDbtInd><Dt><Dt>{date}</Dt></Dt></Bal>\n"
+    )
+
+
+def _number_and_sum(tag: str, number: int, fen: int) -> str:
+    return f"<{tag}><NbOfNtries>{number}</NbOfNtries><Sum>{format_yuan(fen)}</Sum></{tag}>"
+
+
+def _head(context: StatementContext, totals: Totals) -> str:
+    identity = f"{context.institution}-{context.bank}-{context.date}"
+    opened, closed = (moment.isoformat(timespec="seconds") for moment in (context.opened, context.closed))
+    date = _iso(str(context.date))
+    number, gross = totals.payments + totals.reversals, totals.payments_fen + totals.reversals_fen
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<Document xmlns="{NAMESPACE}">\n<BkToCstmrStmt>\n'
+        f"<GrpHdr><MsgId>{identity}</MsgId><CreDtTm>{closed}</CreDtTm></GrpHdr>\n"
+        f"<Stmt>\n<Id>{identity}</Id>\n<ElctrncSeqNb>{context.date}</ElctrncSeqNb>\n<CreDtTm>{closed}</CreDtTm>\n"
+        f"<FrToDt><FrDtTm>{opened}</FrDtTm><ToDtTm>{closed}</ToDtTm></FrToDt>\n"
+        f"<Acct><Id><Othr><Id>{context.bank}</Id></Othr></Id><Ccy>CNY</Ccy></Acct>\n"
+        + _balance("OPBD", 0, date)
+        + _balance("CLBD", totals.net, date)
+        + "<TxsSummry>"
+        + _number_and_sum("TtlNtries", number, gross)
+        + _number_and_sum("TtlCdtNtries", totals.payments, totals.payments_fen)
+        + _number_and_sum("TtlDbtNtries", totals.reversals, totals.reversals_fen)
+        + "</TxsSummry>\n"
+    )
+
+
+def _leaf(tag: str, text: str) -> str:
+    return f"<{tag}>{text}</{tag}>" if text else ""
+
+
+def _reference(kind: str, text: str) -> str:
+    return f"<Prtry><Tp>{kind}</Tp><Ref>{text}</Ref></Prtry>" if text else ""
+
+
+def _entry(spec: StatementSpec, number: int, line: StatementLine) -> str:
+    date, moment, stan, rrn, terminal, branch, kind, bill, amount, receipt, channel, first, first_stan = map(
+        escape, texts_of(spec, line)
+    )
+    reversal = "" if kind == "P" else "<RvslInd>true</RvslInd>"
+    return (
+        f'<Ntry><NtryRef>{number}</NtryRef><Amt Ccy="CNY">{amount}</Amt><CdtDbtInd>{_sign(kind == "P")}</CdtDbtInd>'
+        f"{reversal}<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>{_iso(date)}</Dt></BookgDt>"
+        f"<BkTxCd><Prtry><Cd>{kind}</Cd><Issr>SHEBAO</Issr></Prtry></BkTxCd><NtryDtls><TxDtls><Refs>"
+        f"{_leaf('AcctSvcrRef', receipt)}<InstrId>{moment}-{stan}</InstrId><EndToEndId>{bill}</EndToEndId>"
+        f"{_leaf('TxId', rrn)}{_reference('TERMINAL', terminal)}{_reference('BRANCH', branch)}"
+        f"{_reference('CHANNEL', channel)}{_reference('ORIGINAL', first and f'{first}-{first_stan}')}"
+        "</Refs></TxDtls></NtryDtls></Ntry>\n"
+    )
+
+
+def write_camt(
+    spec: StatementSpec, context: StatementContext, totals: Totals, lines: Iterable[StatementLine]
+) -> Iterator[bytes]:
+    """The totals stand before the entries, so the caller must know them."""
+    yield _head(context, totals).encode("utf-8")
+    entries = (_entry(spec, number, line) for number, line in enumerate(lines, 1))
+    while batch := list(islice(entries, ROWS_PER_CHUNK)):
+        yield "".join(batch).encode("utf-8")
+    yield b"</Stmt>\n</BkToCstmrStmt>\n</Document>\n"
+
+
+# Reading
+
+_REFS: Final = {
+    "AcctSvcrRef": "receipt",
+    "InstrId": "key",
+    "EndToEndId": "bill",
+    "TxId": "rrn",
+    "Prtry": {"Tp": "tp", "Ref": "ref"},
+}
+# What is looked at: an element is a dict of its own elements, or the name that its text is kept under
+_LAYOUT: Final = {
+    "Document": {
+        "BkToCstmrStmt": {
+            "GrpHdr": {"MsgId": "message"},
+            "Stmt": {
+                "Id": "statement",
+                "ElctrncSeqNb": "date",
+                "Acct": {"Id": {"Othr": {"Id": "bank"}}, "Ccy": "currency"},
+                "Bal": {"Tp": {"CdOrPrtry": {"Cd": "balance"}}, "Amt": "amount", "CdtDbtInd": "sign"},
+                "TxsSummry": {
+                    "TtlNtries": {"NbOfNtries": "entries", "Sum": "gross"},
+                    "TtlCdtNtries": {"NbOfNtries": "payments", "Sum": "payments_fen"},
+                    "TtlDbtNtries": {"NbOfNtries": "reversals", "Sum": "reversals_fen"},
+                },
+                "Ntry": {
+                    "NtryRef": "entry",
+                    "Amt": "amount",
+                    "CdtDbtInd": "sign",
+                    "RvslInd": "reversal",
+                    "Sts": {"Cd": "status"},
+                    "BookgDt": {"Dt": "date"},
+                    "BkTxCd": {"Prtry": {"Cd": "kind", "Issr": "issuer"}},
+                    "NtryDtls": {"TxDtls": {"Refs": _REFS}},
+                },
+            },
+        }
+    }
+}
+_ROOT: Final = f"{NAMESPACE} Document"
+_PLAIN: Final = str.maketrans("", "", "-")
+
+
+def _qualified(tree: dict[str, Any]) -> dict[str, Any]:
+    return {f"{NAMESPACE} {tag}": _qualified(sub) if isinstance(sub, dict) else sub for tag, sub in tree.items()}
+
+
+_TREE: Final = _qualified(_LAYOUT)
+
+
+class _Refused(Exception):
+    """Ends the reading: arguments are what is wrong and what would be right."""
+
+
+class _Reader:
+    """Gathers the texts of one entry, or of the statement's head, and judges them when it ends.
+
+    `found` holds lines and faults until the caller takes them: a chunk's worth at most.
+    """
+
+    def __init__(self, spec: StatementSpec, bank: str, date: int) -> None:
+        self.bank, self.date = bank, date
+        self.rows = RowReader(spec, date, SEPARATOR)
+        self.found: list[StatementLine | LineFault] = []
+        self.head: dict[str, str] = {}
+        self.balances: dict[str, int] = {}
+        self.statements = 0
+        self.values = self.head
+        self.references: dict[str, str] = {}
+        self.path: list[Any] = []
+        self.node: Any = _TREE
+        self.text: list[str] | None = None
+        self.text_size = 0
+        self.started = 0  # line of the entry or balance being read
+        self.parser = expat.ParserCreate("UTF-8", " ")
+        self.parser.buffer_text = True
+        self.parser.XmlDeclHandler = self.on_declaration
+        self.parser.StartElementHandler = self.on_start
+        self.parser.EndElementHandler = self.on_end
+        self.parser.CharacterDataHandler = self.on_text
+
+    def fault(self, wrong: str, right: str, line: int = 0) -> None:
+        entry = f"NtryRef {showing(self.values['entry'])[1:-1]}" if "entry" in self.values else ""
+        self.found.append(LineFault(line or self.parser.CurrentLineNumber, wrong, right, entry))
+
+    def on_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding and encoding.upper() != "UTF-8":
+            raise _Refused(f"the encoding is declared as {showing(encoding)}", "write the file in UTF-8")
+
+    def on_start(self, tag: str, attributes: dict[str, str]) -> None:
+        if not self.path and tag != _ROOT:
+            raise _Refused(f"the root element is {showing(tag)}", f"write Document in namespace {NAMESPACE}")
+        if len(self.path) >= DEPTH_MAX:
+            raise _Refused("elements are nested too deeply", f"nest at most {DEPTH_MAX} deep")
+        self.path.append(self.node)
+        self.node = self.node.get(tag) if type(self.node) is dict else None
+        if type(self.node) is str:
+            self.text, self.text_size = [], 0
+            if self.node == "amount" and attributes.get("Ccy") != "CNY":
+                self.fault(f"currency {showing(attributes.get('Ccy', ''))}", "write CNY")
+        elif self.node is _ENTRY or self.node is _BALANCE:
+            self.values, self.references, self.started = {}, {}, self.parser.CurrentLineNumber
+        elif self.node is _STATEMENT:
+            self.statements += 1
+            if self.statements > 1:
+                raise _Refused("a second Stmt", "write one statement a file")
+
+    def on_text(self, text: str) -> None:
+        if self.text is not None:
+            self.text_size += len(text)
+            if self.text_size > TEXT_CHARACTERS_MAX:
+                raise _Refused("the text of an element is too long", f"write at most {TEXT_CHARACTERS_MAX} characters")
+            self.text.append(text)
+
+    def on_end(self, tag: str) -> None:
+        node, self.node = self.node, self.path.pop()
+        if node is None:
+            return
+        if type(node) is str:
+            text, self.text = "".join(self.text or ()), None
+            if node in self.values:
+                self.fault(f"a second {tag.rpartition(' ')[2]}", "write it once")
+            self.values[node] = text
+        elif node is _REFERENCE:
+            self.end_reference()
+        elif node is _ENTRY:
+            self.end_entry()
+            self.values = self.head
+        elif node is _BALANCE:
+            self.end_balance()
+            self.values = self.head
+
+    def end_reference(self) -> None:
+        kind, text = self.values.pop("tp", ""), self.values.pop("ref", "")
+        if kind in self.references:
+            self.fault(f"a second reference {showing(kind)}", "write it once")
+        if kind in _REFERENCES:  # others are the bank's own and skipped
+            self.references[kind] = text
+
+    def end_balance(self) -> None:
+        values = self.values
+        code, fen = values.get("balance", ""), parse_yuan(values.get("amount", ""))
+        if code not in ("OPBD", "CLBD"):
+            return  # other balances are the bank's own
+        if fen is None or values.get("sign") not in ("CRDT", "DBIT"):
+            self.fault(f"balance {code} does not parse", "write yuan with two decimals, CRDT or DBIT", self.started)
+        elif code in self.balances:
+            self.fault(f"a second balance {code}", "write it once", self.started)
+        else:
+            self.balances[code] = fen if values["sign"] == "CRDT" else -fen
+
+    def end_entry(self) -> None:
+        values, references, line = self.values, self.references, self.started
+        get = values.get
+        kind = get("kind", "")
+        before = len(self.found)
+        sign = "CRDT" if kind == "P" else "DBIT"
+        if get("sign") != sign:
+            self.fault(f"CdtDbtInd {showing(get('sign', ''))} with kind {showing(kind)}", f"write {sign}", line)
+        if get("reversal", "false").strip() not in (("false", "0") if kind == "P" else ("true", "1")):
+            right = "leave RvslInd out" if kind == "P" else "write true"
+            self.fault(f"RvslInd {showing(get('reversal', ''))} with kind {showing(kind)}", right, line)
+        if get("status") != "BOOK":
+            self.fault(f"status {showing(get('status', ''))}", "write BOOK: only booked entries stand in it", line)
+        moment, _, stan = get("key", "").partition("-")
+        first, dash, first_stan = references.get("ORIGINAL", "").partition("-")
+        if "ORIGINAL" in references and not dash:
+            self.fault(f"ORIGINAL {showing(first)}", "write time-STAN of the original", line)
+        booked = get("date", "")
+        columns = [
+            booked.translate(_PLAIN) if len(booked) == 10 and booked[4] == booked[7] == "-" else booked,
+            moment, stan, get("rrn", ""), references.get("TERMINAL", ""), references.get("BRANCH", ""), kind,
+            get("bill", ""), get("amount", ""), get("receipt", ""), references.get("CHANNEL", ""), first, first_stan,
+        ]  # fmt: skip
+        if not get("entry"):
+            self.fault("an entry without NtryRef", "number the entries", line)
+        for item in self.rows.read(line, SEPARATOR.join(columns)):
+            if isinstance(item, LineFault):
+                self.fault(item.wrong, item.right, line)
+            elif len(self.found) == before:
+                self.found.append(item)
+            else:
+                self.rows.failed += 1
+
+    def end(self) -> None:
+        """Judges the head and the totals, when the whole document has been read well."""
+        suffix = f"-{self.bank}-{self.date}"
+        place = f"this is the place of {self.bank}'s file of {self.date}"
+        head = self.head
+        for name, tag, right in (
+            ("message", "MsgId", suffix),
+            ("statement", "Stmt/Id", suffix),
+            ("date", "ElctrncSeqNb", str(self.date)),
+            ("bank", "Acct/Id/Othr/Id", self.bank),
+            ("currency", "Acct/Ccy", "CNY"),
+        ):
+            value = head.get(name, "")
+            if not (value.endswith(right) if right is suffix else value == right):
+                self.fault(f"{tag} {showing(value)}" if value else f"{tag} is missing", place)
+        if self.balances.get("OPBD") != 0:
+            self.fault("balance OPBD is not 0.00" if "OPBD" in self.balances else "no balance OPBD", "write 0.00")
+        self.end_totals()
+
+    def end_totals(self) -> None:
+        told: dict[str, int] = {}
+        for name, parse in _TOTALS.items():
+            value = parse(self.head.get(name, ""))
+            if value is None:
+                self.fault(f"TxsSummry: {name} {showing(self.head.get(name, ''))}", "write all numbers and sums")
+            else:
+                told[name] = value
+        if "CLBD" in self.balances:
+            told["net"] = self.balances["CLBD"]
+        else:
+            self.fault("no balance CLBD", "write the net amount")
+        if self.rows.failed:  # an entry that was not read explains a difference itself
+            return
+        counted, line = self.rows.tally.totals(), self.parser.CurrentLineNumber
+        for name, right in (
+            ("entries", counted.payments + counted.reversals),
+            ("gross", counted.payments_fen + counted.reversals_fen),
+        ):
+            if told.pop(name, right) != right:
+                shown = right if name == "entries" else format_yuan(right)
+                self.fault(f"TtlNtries: {name} {self.head[name]}", f"the entries add up to {shown}", line)
+        self.found.extend(totals_faults(counted, told, line))
+
+
+_STATEMENT: Final = _TREE[_ROOT][f"{NAMESPACE} BkToCstmrStmt"][f"{NAMESPACE} Stmt"]
+_ENTRY: Final = _STATEMENT[f"{NAMESPACE} Ntry"]
+_BALANCE: Final = _STATEMENT[f"{NAMESPACE} Bal"]
+_REFERENCE: Final = _ENTRY[f"{NAMESPACE} NtryDtls"][f"{NAMESPACE} TxDtls"][f"{NAMESPACE} Refs"][f"{NAMESPACE} Prtry"]
+_REFERENCES: Final = frozenset({"TERMINAL", "BRANCH", "CHANNEL", "ORIGINAL"})
+_TOTALS: Final = {
+    "entries": parse_fen,
+    "gross": parse_yuan,
+    "payments": parse_fen,
+    "payments_fen": parse_yuan,
+    "reversals": parse_fen,
+    "reversals_fen": parse_yuan,
+}
+
+
+def read_camt(
+    spec: StatementSpec, bank: str, date: int, source: BinaryIO, control: bytes | None
+) -> Iterator[StatementLine | LineFault]:
+    reader = _Reader(spec, bank, date)
+    size, tail = 0, b""
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            _refuse_doctype(reader, tail + chunk)
+            tail = chunk[-len(_DOCTYPE) :]
+            size += len(chunk)
+            if size > FILE_BYTES_MAX:
+                raise _Refused("the file is larger than 2 GiB", "send at most 2 GiB")
+            reader.parser.Parse(chunk, False)
+            _check_bounds(reader, size)
+            yield from reader.found
+            reader.found.clear()
+        if size == 0:
+            raise _Refused("the file is empty", "a day without payments has a document too")
+        reader.parser.Parse(b"", True)
+        reader.end()
+    except expat.ExpatError as error:
+        reader.found.append(
+            LineFault(error.lineno, f"no well-formed XML in UTF-8: {expat.ErrorString(error.code)}", "send it whole")
+        )
+    except _Refused as refused:
+        wrong, right = refused.args
+        reader.found.append(LineFault(reader.parser.CurrentLineNumber if size else 0, wrong, right))
+    yield from reader.found
+
+
+_DOCTYPE: Final = b"<!DOCTYPE"
+
+
+def _refuse_doctype(reader: _Reader, data: bytes) -> None:
+    """Before the parser sees it: expat would still parse the rest of a chunk after a handler has refused."""
+    if _DOCTYPE in data:
+        raise _Refused("the XML has a DOCTYPE", "write the document without DOCTYPE and entities")
+
+
+def _check_bounds(reader: _Reader, size: int) -> None:
+    if size - reader.parser.CurrentByteIndex > TOKEN_BYTES_MAX:
+        raise _Refused("a tag or comment is too long", f"write at most {TOKEN_BYTES_MAX} bytes")
+    if len(reader.parser.intern) > NAMES_MAX:
+        raise _Refused("too many different element names", "write camt.053.001.08")
