@@ -30,10 +30,10 @@ def _mod_11_10_pairs() -> tuple[dict[str, int], ...]:
 
 _STEP: Final = _mod_11_10_table()
 _PAIRS: Final = _mod_11_10_pairs()
-_MOD_11_2_WEIGHTS: Final = tuple(2 ** (17 - i) % 11 for i in range(17))
+_MOD_11_2_WEIGHTS: Final[tuple[int, ...]] = tuple(2 ** (17 - i) % 11 for i in range(17))
 _MOD_11_2_CHECKS: Final = "10X98765432"
 _CREDIT_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: without I, O, S, V, Z
-_CREDIT_WEIGHTS: Final = tuple(3**i % 31 for i in range(17))
+_CREDIT_WEIGHTS: Final[tuple[int, ...]] = tuple(3**i % 31 for i in range(17))
 _CREDIT_VALUES: Final = {character: value for value, character in enumerate(_CREDIT_ALPHABET)}
 
 
