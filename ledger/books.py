@@ -1,0 +1,52 @@
+"""The books that the configuration asks for: one per bank, and the bureau's own. Rows are made once, never removed."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+
+from shebao.codecs.settings import SwitchSettings
+
+from . import schema
+from .day import first_date
+from .facts import BUREAU_BOOK_ID
+from .journal import GENESIS
+from .store import Store, StoreError
+
+BUREAU: str = "bureau"  # the bank of the bureau's own book
+
+
+def ensure_books(store: Store, settings: SwitchSettings, now_us: int) -> list[str]:
+    """Make the book, and the first date, of every bank that has none yet; the banks that are new.
+
+    The first date of a new bank is today, after cut-over tomorrow (wire.md section 6, rule 10). StoreError if a
+    bank's number belongs to another bank's book: receipt numbers hold it, so it is never reused.
+    """
+    wanted = {BUREAU_BOOK_ID: (BUREAU, 0)}
+    for bank in settings.banks.values():
+        wanted[bank.book_id] = bank.key, first_date(now_us, bank.cutover)
+    with store.reading() as connection:
+        known = dict(connection.execute(select(schema.book.c.book_id, schema.book.c.bank)).tuples().all())
+    _check_numbers(known, {book_id: bank for book_id, (bank, _) in wanted.items()})
+    missing = sorted(wanted.keys() - known.keys())
+    if missing:
+        with store.writing() as connection:
+            for book_id in missing:
+                bank_key, date = wanted[book_id]
+                row = (book_id, bank_key, date, 1, 1, 1, GENESIS)
+                connection.execute(insert(schema.book).values(row))
+                if date:
+                    day = (book_id, date, "OPEN", now_us, None, 0, 0, 0, 0, 0)
+                    connection.execute(insert(schema.day).values(day))
+    return [wanted[book_id][0] for book_id in missing]
+
+
+def _check_numbers(known: dict[int, str], wanted: dict[int, str]) -> None:
+    numbers = {bank: book_id for book_id, bank in known.items()}
+    for book_id, bank in wanted.items():
+        if known.get(book_id, bank) != bank:
+            raise StoreError(
+                f"number {book_id // 100:02d} of bank {bank} is {known[book_id]}'s in the books, and a number is never"
+                f" reused; give {bank} another number"
+            )
+        if bank in numbers and numbers[bank] != book_id:
+            raise StoreError(f"bank {bank} has number {numbers[bank] // 100:02d} in the books; give it that number again")
