@@ -124,7 +124,7 @@ def apply(facts: Facts, request: Request, decision: Decision, reply_tail: bytes)
     if effects is None or decision.replay is not None:
         return
     before = facts.books[request.book_id]
-    event = _event(facts, request, decision, effects, reply_tail)
+    event = _event(before, facts.now_us, request, decision, effects, reply_tail)
     event = event._replace(seal=seal(before.seal, canonical(event, effects.payment, effects.transfers)))
     book = (effects.book or before)._replace(
         next_seq=before.next_seq + 1,
@@ -133,18 +133,22 @@ def apply(facts: Facts, request: Request, decision: Decision, reply_tail: bytes)
     )
     if effects.payment is not None:
         book = book._replace(next_receipt=before.next_receipt + 1)
+    days = effects.days or _counted(facts, before, effects)
+    seen = facts.events[event.book_id, event.trace] if event.key_class else None
+    # Nothing above changes anything, nothing below can fail.
     facts.books[book.book_id] = facts.changed_books[book.book_id] = book
-    for day in effects.days or _counted(facts, before, effects):
+    for day in days:
         facts.days[day.book_id, day.date] = facts.changed_days[day.book_id, day.date] = day
     facts.new_events.append(event)
     facts.new_transfers.extend(effects.transfers)
-    if event.key_class:
-        facts.events[event.book_id, event.trace].append(event)
+    if seen is not None:
+        seen.append(event)
     _remember(facts, effects)
 
 
-def _event(facts: Facts, request: Request, decision: Decision, effects: Effects, reply_tail: bytes) -> Event:
-    book = facts.books[request.book_id]
+def _event(
+    book: Book, now_us: int, request: Request, decision: Decision, effects: Effects, reply_tail: bytes
+) -> Event:
     move = ""
     if effects.bill_before is not None and effects.bill_after is not None:
         move = f"{effects.bill_before.status}>{effects.bill_after.status}"
@@ -152,7 +156,7 @@ def _event(facts: Facts, request: Request, decision: Decision, effects: Effects,
         book_id=book.book_id,
         seq=book.next_seq,
         date=effects.date or book.open_date,
-        at_us=facts.now_us,
+        at_us=now_us,
         kind=effects.kind,
         key_class=int(request.key_class),
         trace=request.trace,

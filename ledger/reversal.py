@@ -50,8 +50,8 @@ def reverse(request: Request, facts: Facts) -> Decision:
     event = find_original(original, request.proc, facts, request.book_id)
     if event is None:
         return _not_found(request, facts, original)
-    if event.code != Code.APPROVED:
-        return undone(request, facts, None, Effects(kind="noop", bill_number=event.bill))
+    if event.code != Code.APPROVED or (event.kind == "noop" and event.origin_seq is None):
+        return undone(request, facts, None, Effects(kind="noop", bill_number=event.bill))  # also a void of nothing
     payment = payment_of(event, facts)
     if payment is None:
         raise LookupError(f"event {event.seq} of book {event.book_id} was approved, but its payment is not loaded")
