@@ -8,6 +8,7 @@ change-over) is not here yet. `refresh` talks to the database: call it in a thre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -20,6 +21,8 @@ from shebao.ledger.secrets import Master, open_key
 KIND_MAC = "mac"
 KIND_ZONE = "zone"
 CURRENT = "current"
+
+Reading = Callable[[], AbstractContextManager[Connection]]
 
 
 class BankKeys:
@@ -65,16 +68,16 @@ def read_keys(connection: Connection) -> list[SealedKey]:
 class Keyring:
     """The keys of all banks, and the way to read them again."""
 
-    def __init__(self, banks: Iterable[tuple[str, MacSpec]], master: Master, connect: Callable[[], Connection]) -> None:
+    def __init__(self, banks: Iterable[tuple[str, MacSpec]], master: Master, reading: Reading) -> None:
         self._banks = {name: BankKeys(mac) for name, mac in banks}
-        self._master, self._connect = master, connect
+        self._master, self._reading = master, reading
 
     def of(self, bank: str) -> BankKeys:
         return self._banks[bank]
 
     def refresh(self) -> None:
-        """Read all keys again. Raises SecretsError for one that does not open, SQLAlchemyError without a store."""
-        with self._connect() as connection:
+        """Read all keys again. Raises SecretsError for one that does not open, StoreError without a store."""
+        with self._reading() as connection:
             rows = read_keys(connection)
         for row in rows:
             keys = self._banks.get(row.bank)

@@ -82,7 +82,7 @@ class Lane:
         self.batch_sizes = Histogram(BATCH_SIZES)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         self._store, self._run, self._clock, self._now_us = store, run, clock, now_us
-        self._encode, self._limits, self._log = encode, limits, log
+        self._encode, self.limits, self._log = encode, limits, log
         self._queues: dict[str, deque[Job]] = {}
         self._alone: deque[Job] = deque()  # of a batch that failed as a whole: each is tried by itself
         self._batch: list[Job] = []
@@ -158,10 +158,10 @@ class Lane:
             first = self._turn % len(waiting)
             waiting = waiting[first:] + waiting[:first]
         batch: list[Job] = []
-        while waiting and (room := self._limits.batch_max - len(batch)) > 0:
+        while waiting and (room := self.limits.batch_max - len(batch)) > 0:
             share = max(1, room // len(waiting))
             for queue in waiting:
-                for _ in range(min(share, len(queue), self._limits.batch_max - len(batch))):
+                for _ in range(min(share, len(queue), self.limits.batch_max - len(batch))):
                     batch.append(queue.popleft())
             waiting = [queue for queue in waiting if queue]
         return batch
@@ -178,13 +178,13 @@ class Lane:
 
         self._began = self._clock.seconds()
         self._busy = True
-        self._watch = self._clock.callLater(self._limits.commit_deadline_s, self._abandon)
+        self._watch = self._clock.callLater(self.limits.commit_deadline_s, self._abandon)
         self._run(work, self._wrote)
 
     def _abandon(self) -> None:
         """The commit deadline: a frozen store hangs rather than fails. One that is only locked is waited for,
         which is for the store to tell: `abandon` leaves such a transaction alone."""
-        self._watch = self._clock.callLater(self._limits.commit_deadline_s, self._abandon)
+        self._watch = self._clock.callLater(self.limits.commit_deadline_s, self._abandon)
         self._store.abandon()
 
     def _wrote(self, result: object) -> None:
@@ -207,14 +207,18 @@ class Lane:
         self._written = now
         self.batch_sizes.observe(len(self._batch))
         self.commit_seconds.observe(now - self._began)
-        late = self._limits.reply_deadline_s if self.state is State.DOUBT else float("inf")
+        late = self.limits.reply_deadline_s if self.state is State.DOUBT else float("inf")
         if self.state is State.DOUBT:
             self._log.info("the store has told what became of the commit", requests=len(self._batch))
+        for answer in answers:
+            if answer.fault is not None:
+                self._log.error("fault in a request, answered 96", fault=answer.fault)
         batch, self._batch, self._tries = self._batch, [], 0
         self.state = State.IDLE
         self._begin()  # the next batch runs while these replies leave
         replies: list[Reply | None] = [Reply(answer.code, answer.reply) for answer in answers]
-        self._deliver([(job, reply if now - job.since <= late else None) for job, reply in zip(batch, replies, strict=True)])
+        told = zip(batch, replies, strict=True)
+        self._deliver([(job, reply if now - job.since <= late else None) for job, reply in told])
         self._look_drained()
 
     def _fail(self, fault: BaseException) -> None:
@@ -254,7 +258,7 @@ class Lane:
 
         self._busy = True
         self._began = self._clock.seconds()
-        self._watch = self._clock.callLater(self._limits.commit_deadline_s, self._abandon)
+        self._watch = self._clock.callLater(self.limits.commit_deadline_s, self._abandon)
         self._run(work, done)
 
     def _probed(self, result: object) -> None:

@@ -24,7 +24,7 @@ from .session import Log, Output, Reply, Session, State, Ticket
 from .tally import Tally
 
 READ_BYTES: Final = 16384  # of one read: what a line may hold beyond its in-flight limit
-DRAIN_S: Final = 5.0  # a line that we closed is drained so long, then reset
+DRAIN_S: Final = 2.0  # a line that we closed is drained so long, then reset
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -215,6 +215,18 @@ class Post(Factory):
     def tick(self) -> None:
         for line in list(self.lines):
             line.tick()
+
+    def take_settings(self, settings: BankSettings, limits: Limits) -> None:
+        """A configuration read again: the allow list for new lines, limits for all."""
+        self.settings, self.limits = settings, limits
+        for line in self.lines:
+            if line.session is not None:
+                line.session.limits = limits
+
+    def end(self) -> None:
+        """Let every line end."""
+        for line in list(self.lines):
+            line.end()
 
     @property
     def in_flight(self) -> int:

@@ -95,13 +95,14 @@ class Metrics:
     def _of_lines(self) -> Iterator[Metric]:
         tallies = {bank: post.tally for bank, post in self._posts.items()}
         yield self._gauge("shebao_lines", "Lines open" + OURS, lambda post: len(post.lines))
-        yield self._gauge("shebao_in_flight", "Requests taken in and not yet answered" + OURS, lambda post: post.in_flight)
-        yield _counter("shebao_mac_failures", "Messages with a wrong MAC", {b: t.mac_failures for b, t in tallies.items()})
-        yield _counter("shebao_lines_refused", "Connections refused", {b: t.refused_lines for b, t in tallies.items()})
-        yield _counter("shebao_unknown_tags", "Unknown tags in DE48", {b: t.unknown_tags for b, t in tallies.items()})
-        yield _counter(
-            "shebao_skewed_requests", "Messages whose DE7 is over 15 minutes off", {b: t.skewed for b, t in tallies.items()}
-        )
+        yield self._gauge("shebao_in_flight", "Requests taken in, not yet answered" + OURS, lambda post: post.in_flight)
+        for name, text, attribute in (
+            ("shebao_mac_failures", "Messages with a wrong MAC", "mac_failures"),
+            ("shebao_lines_refused", "Connections refused", "refused_lines"),
+            ("shebao_unknown_tags", "Unknown tags in DE48", "unknown_tags"),
+            ("shebao_skewed_requests", "Messages whose DE7 is over 15 minutes off", "skewed"),
+        ):
+            yield _counter(name, text, {bank: getattr(tally, attribute) for bank, tally in tallies.items()})
         rejected = CounterMetricFamily(
             "shebao_rejected_frames", "Frames that could not be taken, by reason" + OURS, labels=["bank", "reason"]
         )
@@ -113,7 +114,8 @@ class Metrics:
     def _of_lane(self) -> Iterator[Metric]:
         yield _histogram("shebao_batch_size", "Requests committed together" + OURS, self._lane.batch_sizes)
         yield _histogram("shebao_commit_seconds", "Seconds of a transaction" + OURS, self._lane.commit_seconds)
-        yield GaugeMetricFamily("shebao_unwritable_seconds", "Since the store was last written" + OURS, self._lane.unwritable_s)
+        unwritable = self._lane.unwritable_s
+        yield GaugeMetricFamily("shebao_unwritable_seconds", "Since the store was last written" + OURS, unwritable)
         yield CounterMetricFamily("shebao_log_lines_dropped", "Log lines nobody took" + OURS, self._logs.dropped)
 
     def _of_store(self) -> Iterator[Metric]:

@@ -7,24 +7,15 @@ before the commit and stored; MTI, MAC and framing are put on when it leaves (`s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
-from shebao.codecs.errors import Code
+from shebao.codecs.errors import WITHOUT_DE48, Code
 from shebao.codecs.framing import FramingSpec, reply_bytes
 from shebao.codecs.mac import MacKey, wire_mac
 from shebao.codecs.tags import build
 from shebao.ledger.facts import Decision, Request
 
 from .services import ECHO
-
-# Replies with these codes carry no DE48, whatever their request had (wire.md section 5).
-WITHOUT_DE48: Final = frozenset(
-    {
-        Code.INVALID, Code.FORMAT, Code.BANK, Code.NOT_ENABLED, Code.NOT_SIGNED_ON, Code.TOO_LATE,
-        Code.INOPERATIVE, Code.KEY_REUSED, Code.MALFUNCTION, Code.MAC,
-    }
-)  # fmt: skip
-
 
 class Encoder(Protocol):
     """What a reply needs of `codecs.compiled.Codec`."""
@@ -59,7 +50,7 @@ def plain(codec: Encoder, mti: str, echo: Mapping[int, str], code: str, field: i
     return codec.encode(mti, fields)[codec.mti_size :]
 
 
-def seal(codec: Encoder, framing: FramingSpec, envelope: bytes, mti: bytes, tail: bytes, key: MacKey, as_hex: bool) -> bytes:
+def seal(framing: FramingSpec, envelope: bytes, mti: bytes, tail: bytes, key: MacKey, as_hex: bool) -> bytes:
     """A reply's whole frame: `mti` in wire form, the kept tail, a fresh MAC, its own line's framing."""
     body = mti + tail
     return reply_bytes(framing, envelope, body + wire_mac(key.compute(body), as_hex))

@@ -93,6 +93,7 @@ class Log(Protocol):
     def debug(self, event: str, **values: object) -> object: ...
     def info(self, event: str, **values: object) -> object: ...
     def warning(self, event: str, **values: object) -> object: ...
+    def error(self, event: str, **values: object) -> object: ...
 
 
 class Session:
@@ -103,7 +104,8 @@ class Session:
         self.in_flight = 0
         self.ending = False
         self.frames_taken = 0
-        self._bank, self._limits, self._tally, self._owner, self._log = bank, limits, tally, owner, log
+        self.limits = limits
+        self._bank, self._tally, self._owner, self._log = bank, tally, owner, log
         self._framer = Framer(bank.dialect.framing, bank.station)
         self._held: deque[_Held] = deque()
         self._sign_off: tuple[_Held, Decoded, MacKey] | None = None
@@ -117,7 +119,7 @@ class Session:
     @property
     def reading(self) -> bool:
         """Whether more bytes are wanted; past the in-flight limit they are not (wire.md section 6, rule 9)."""
-        return not self.ending and not self._held and self.in_flight < self._limits.in_flight_per_line
+        return not self.ending and not self._held and self.in_flight < self.limits.in_flight_per_line
 
     # what may happen to a line
 
@@ -143,7 +145,7 @@ class Session:
             self._tally.request(ticket.service.name, reply.code if reply else "other", now - ticket.began)
             if reply is not None:
                 mti = codec.encode_mti(services.reply_mti(ticket.request.mti))
-                self._send.append(seal(codec, framing, ticket.envelope, mti, reply.tail, ticket.key, as_hex))
+                self._send.append(seal(framing, ticket.envelope, mti, reply.tail, ticket.key, as_hex))
         self.in_flight -= len(answers)
         return self._proceed(now)
 
@@ -164,7 +166,7 @@ class Session:
 
     def _timers(self) -> tuple[tuple[float, Callable[[float], None]], ...]:
         """The table of a line's timers: when due, what then (wire.md section 1)."""
-        limits = self._limits
+        limits = self.limits
         forever = float("inf")
         return (
             (self._sent + limits.heartbeat_s, self._beat),
@@ -176,11 +178,11 @@ class Session:
         self._send.append(heartbeat(self._bank.dialect.framing))
 
     def _fall_silent(self, now: float) -> None:
-        self._log.info("line silent", seconds=self._limits.silence_s)
+        self._log.info("line silent", seconds=self.limits.silence_s)
         self.ending = True
 
     def _give_up_frame(self, now: float) -> None:
-        self._reject("incomplete", f"a frame not complete after {self._limits.frame_timeout_s} s")
+        self._reject("incomplete", f"a frame not complete after {self.limits.frame_timeout_s} s")
 
     # taking frames
 
@@ -188,7 +190,7 @@ class Session:
         """Take what may be taken now, then say what is to be done."""
         if self.state is State.SIGNING_OFF and self.in_flight == 0:
             self._signed_off()
-        while self._held and self.in_flight < self._limits.in_flight_per_line and self.state is not State.SIGNING_OFF:
+        while self._held and self.in_flight < self.limits.in_flight_per_line and self.state is not State.SIGNING_OFF:
             held = self._held.popleft()
             if held.frame.body:
                 self._take(held)
@@ -269,7 +271,7 @@ class Session:
         key = self._bank.keys.newest
         if key is not None:
             self._refuse(held, decoded, Refusal(Code.MAC), key)
-        if self._mac_failures >= self._limits.mac_failures_max:
+        if self._mac_failures >= self.limits.mac_failures_max:
             self.ending = True
             self._held.clear()
 
@@ -280,7 +282,7 @@ class Session:
         bank = self._bank
         tail = plain(bank.codec, decoded.mti, echo_of(decoded.fields, service.echo), refusal.code, refusal.field)
         mti = bank.codec.encode_mti(services.reply_mti(decoded.mti))
-        frame = seal(bank.codec, bank.dialect.framing, held.frame.envelope, mti, tail, key, bank.dialect.mac.hex)
+        frame = seal(bank.dialect.framing, held.frame.envelope, mti, tail, key, bank.dialect.mac.hex)
         self._send.append(frame)
         self._tally.request(service.name, refusal.code, 0.0)
 

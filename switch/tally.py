@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from shebao.codecs.errors import Code
+from shebao.codecs.errors import UNREADABLE_REASONS, Code
 from shebao.codecs.framing import REASONS
 
 from .services import SERVICES
@@ -18,7 +18,7 @@ OTHER: Final = "other"
 MESSAGES: Final = tuple(service.name for service in SERVICES)
 CODES: Final = (*(str(code.value) for code in Code), OTHER)
 # Why a frame was rejected: framing, then what makes a message unreadable, then what is never answered.
-REJECT_REASONS: Final = (*REASONS, "mti", "mti_digit", "bitmap", "de7", "de11", "incomplete", "reply", OTHER)
+REJECT_REASONS: Final = (*REASONS, *UNREADABLE_REASONS, "incomplete", "reply", OTHER)
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
 
 

@@ -1,0 +1,145 @@
+"""`switchd`: run the daemon, check what it would run with, explain a frame (operations.md, Commands)."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy import make_url
+
+from shebao.codecs.describe import describe
+from shebao.codecs.dialect import Dialect
+from shebao.codecs.mac import ALGORITHMS, MacKey
+from shebao.codecs.settings import SwitchSettings
+from shebao.ledger.anchor import Anchors
+from shebao.ledger.books import ensure_books
+from shebao.ledger.config import read_dialects, read_settings
+from shebao.ledger.secrets import SecretsError, load_master, open_key
+from shebao.ledger.store import Store, StoreError, open_store
+
+from .commands import DONE, STORE, USAGE, Command, Stop, config_option, version_option
+from .keys import KIND_MAC, read_keys
+
+SWITCH_INTERVAL_S = 0.001  # threads change hands more often than by default, so that the writer is not starved
+
+
+@click.group(cls=Command, name="switchd")
+@config_option
+@version_option
+@click.pass_context
+def switchd(context: click.Context, config: Path) -> None:
+    """The switch between the banks and the bureau's ledger."""
+    context.obj = config
+
+
+@switchd.command()
+@click.pass_obj
+def run(config: Path) -> int:
+    """Serve the banks, in the foreground, until SIGTERM."""
+    settings, dialects = read_both(config)
+    master = load_master(Path(settings.master_key_file))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with store_of(settings) as store:
+        store.ping()  # a database that is not there, or not of this version, is told before any port opens
+        ensure_books(store, settings, wall_us())
+        anchors = Anchors(store, settings, master)
+        from .process import serve  # importing it installs the reactor: only for a daemon
+
+        return serve(lambda: read_both(config), settings, dialects, master, store, anchors.write, wall_us)
+
+
+@switchd.command()
+@click.pass_obj
+def check(config: Path) -> int:
+    """Read configuration, dialects and keys, try each MAC algorithm's known answer, report."""
+    settings, dialects = read_both(config)
+    faults = 0
+    database = make_url(settings.database).render_as_string(hide_password=True)
+    click.echo(f"configuration  {config}: {len(settings.banks)} banks, database {database}")
+    for bank, dialect in dialects.items():
+        where = settings.banks[bank].listen
+        speaks = f"dialect {dialect.name}, MAC {dialect.mac.algorithm}"
+        click.echo(f"bank {bank:8}  {speaks}, port {where.host}:{where.port}")
+    for name, algorithm in ALGORITHMS.items():
+        failed = algorithm.failures()
+        faults += len(failed)
+        click.echo(f"MAC {name:13} {len(algorithm.known)} known answers: {'FAILED' if failed else 'right'}")
+    keys = _keys(settings, dialects)
+    for bank in dialects:
+        click.echo(f"key {bank:8}   {keys.get(bank, 'none loaded; type: keyctl load --bank ' + bank + ' --kind mac')}")
+    if faults:
+        raise Stop(f"{faults} known answers failed; the cryptography library can't be used as it is", USAGE)
+    return DONE
+
+
+@switchd.command()
+@click.option("--dialect", "name", required=True, metavar="D", help="The dialect that the frame is in.")
+@click.argument("text", metavar="HEX")
+@click.pass_obj
+def explain(config: Path, name: str, text: str) -> int:
+    """Say what a frame or body holds, field by field; secrets and personal data stay masked."""
+    try:
+        data = bytes.fromhex("".join(text.split()))
+    except ValueError:
+        raise Stop("HEX is not hex; type the frame as hex digits, two a byte", USAGE) from None
+    settings, dialects = read_both(config)
+    known = {dialect.name: bank for bank, dialect in dialects.items()}
+    if name not in known:
+        raise Stop(f"no bank speaks dialect {name}; known are {', '.join(sorted(known))}", USAGE)
+    bank = known[name]
+    for line in describe(dialects[bank], data, _mac_key(settings, dialects, bank)):
+        click.echo(line)
+    return DONE
+
+
+def read_both(config: Path) -> tuple[SwitchSettings, Mapping[str, Dialect]]:
+    """Configuration and dialects; raises SettingsError, which the command tells in one line."""
+    settings = read_settings(config)
+    return settings, read_dialects(settings, config)
+
+
+@contextmanager
+def store_of(settings: SwitchSettings) -> Iterator[Store]:
+    """The store, closed afterwards; one that can't be reached ends the command in one line."""
+    try:
+        store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
+        try:
+            yield store
+        finally:
+            store.close()
+    except StoreError as error:
+        raise Stop(f"store: {error}", STORE) from None
+
+
+def wall_us() -> int:
+    """Now, in microseconds since the epoch: the only clock of the switch's processes."""
+    return time.time_ns() // 1000
+
+
+def _keys(settings: SwitchSettings, dialects: Mapping[str, Dialect]) -> dict[str, str]:
+    """What is known of each bank's MAC key: its check value, never the key."""
+    master = load_master(Path(settings.master_key_file))
+    with store_of(settings) as store, store.reading() as connection:
+        rows = [row for row in read_keys(connection) if row.kind == KIND_MAC and row.bank in dialects]
+    for row in rows:
+        open_key(master, row.bank, row.kind, row.sealed)
+    return {row.bank: f"{row.algorithm}, check value {row.check_value}, opens under the master key" for row in rows}
+
+
+def _mac_key(settings: SwitchSettings, dialects: Mapping[str, Dialect], bank: str) -> MacKey | None:
+    """The bank's MAC key when it can be had: explaining works without it."""
+    try:
+        master = load_master(Path(settings.master_key_file))
+        with store_of(settings) as store, store.reading() as connection:
+            rows = {row.bank: row for row in read_keys(connection) if row.kind == KIND_MAC}
+        row = rows.get(bank)
+        return None if row is None else ALGORITHMS[row.algorithm].make(open_key(master, bank, KIND_MAC, row.sealed))
+    except (SecretsError, ValueError, Stop):
+        return None

@@ -1,0 +1,66 @@
+"""What the daemon does at a date's end, in threads: statement files of closed dates, signed heads.
+
+The files are `reconcile.close`'s, the anchors `ledger.anchor`'s; here they are given this switch's folders, keys
+and connections, and the dates that still lack a file are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from shebao.codecs.dialect import Dialect
+from shebao.codecs.settings import SwitchSettings
+from shebao.codecs.statement import file_names
+from shebao.ledger.schema import book, day
+from shebao.reconcile.close import write_day
+from shebao.reconcile.inbox import folder_of
+
+from .keys import Reading
+from .nightfall import Works
+
+LOOK_BACK_DATES: Final = 31  # closed dates that are looked at for a missing file
+
+
+class EndOfDay:
+    """Blocking work; every method is to be called in a thread and may raise."""
+
+    def __init__(
+        self, settings: SwitchSettings, dialects: Mapping[str, Dialect], read: Reading, anchor: Callable[[], None]
+    ) -> None:
+        self._settings, self._dialects, self._read = settings, dialects, read
+        self.anchor = anchor
+
+    def works(self) -> Works:
+        return Works(self.open_dates, self.close, self.anchor)
+
+    def open_dates(self) -> dict[str, int]:
+        """Each bank's open settlement date."""
+        with self._read() as connection:
+            rows = connection.execute(select(book.c.book_id, book.c.open_date)).all()
+        dates = dict(row._tuple() for row in rows)
+        return {key: dates[bank.book_id] for key, bank in self._settings.banks.items()}
+
+    def close(self, bank: str) -> list[int]:
+        """Write the statement files of closed dates that have none; return those dates, oldest first."""
+        settings, spec = self._settings.banks[bank], self._dialects[bank].statement
+        with self._read() as connection:
+            closed = select(day.c.date).where(day.c.book_id == settings.book_id, day.c.state != "OPEN")
+            rows = connection.execute(closed.order_by(day.c.date.desc()).limit(LOOK_BACK_DATES)).scalars()
+            dates = sorted(date for date in rows if not self._is_filed(bank, date))
+        for date in dates:
+            write_day(
+                self._read, self._state_dir, spec, settings.institution, bank, settings.book_id, date
+            )
+        return dates
+
+    def _is_filed(self, bank: str, date: int) -> bool:
+        name, _ = file_names(self._dialects[bank].statement, bank, date)
+        return (folder_of(self._state_dir, "outbox", bank, date) / f"{name}.ok").exists()
+
+    @property
+    def _state_dir(self) -> Path:
+        return Path(self._settings.state_dir)

@@ -1,0 +1,140 @@
+"""`keyctl`: the master key file, and the key ceremony of a bank (wire.md section 6, rule 12; operations.md, Commands).
+
+A key comes in whole or as components that are XORed, each typed by another custodian; what goes out is a check
+value, never a key. It lies in the table `bank_key`, sealed under the master key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Final
+
+import click
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.cmac import CMAC
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import delete, insert
+
+from shebao.codecs.mac import ALGORITHMS
+from shebao.ledger.day import time_of
+from shebao.ledger.schema import bank_key
+from shebao.ledger.secrets import create_master, load_master, seal_key
+
+from .cli import read_both, store_of, wall_us
+from .commands import DONE, REFUSED, USAGE, Command, Stop, config_option, version_option
+from .keys import CURRENT, KIND_MAC, KIND_ZONE, read_keys
+
+ZONE_KEY_BYTES: Final = 32
+ZONE_ALGORITHM: Final = "aes-256"
+FROM_STANDARD_INPUT: Final = "-"
+
+
+@click.group(cls=Command, name="keyctl")
+@config_option
+@version_option
+@click.pass_context
+def keyctl(context: click.Context, config: Path) -> None:
+    """The switch's master key file and the banks' keys."""
+    context.obj = config
+
+
+@keyctl.command()
+@click.pass_obj
+def init(config: Path) -> int:
+    """Make the master key file; one that exists is never overwritten."""
+    settings, _ = read_both(config)
+    path = Path(settings.master_key_file)
+    if path.is_symlink() or path.exists():
+        raise Stop(f"{path}: exists already and is never overwritten; move it away to start anew", REFUSED)
+    create_master(path, os.urandom)
+    click.echo(f"{path}: made, mode 0600; keep a copy of it apart from the database's backup")
+    return DONE
+
+
+@keyctl.command()
+@click.option("--bank", required=True, help="The bank's name in switch.toml.")
+@click.option("--kind", required=True, type=click.Choice([KIND_MAC, KIND_ZONE]), help="Which of the bank's keys.")
+@click.option("--hex", "whole", metavar="HEX", help="The key; - reads it from standard input.")
+@click.option("--component", "components", metavar="HEX", multiple=True, help="A component to XOR; repeat; - as above.")
+@click.pass_obj
+def load(config: Path, bank: str, kind: str, whole: str | None, components: Sequence[str]) -> int:
+    """Store a bank's key; print its check value only."""
+    settings, dialects = read_both(config)
+    if bank not in dialects:
+        raise Stop(f"no bank {bank} in {config}; known are {', '.join(dialects)}", USAGE)
+    algorithm = dialects[bank].mac.algorithm if kind == KIND_MAC else ZONE_ALGORITHM
+    size = ALGORITHMS[algorithm].key_size if kind == KIND_MAC else ZONE_KEY_BYTES
+    key = _key(whole, components, size)
+    check_value = check_value_of(algorithm, key)
+    master = load_master(Path(settings.master_key_file))
+    sealed = seal_key(master, bank, kind, key, os.urandom)
+    row = {
+        "bank": bank, "kind": kind, "state": CURRENT, "sealed": sealed, "check_value": check_value,
+        "algorithm": algorithm, "since_us": wall_us(),
+    }  # fmt: skip
+    with store_of(settings) as store, store.writing() as connection:
+        connection.execute(delete(bank_key).where(bank_key.c.bank == bank, bank_key.c.kind == kind))
+        connection.execute(insert(bank_key).values(row))
+    click.echo(f"{bank} {kind} {algorithm} check value {check_value}")
+    return DONE
+
+
+@keyctl.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def list_keys(config: Path, as_json: bool) -> int:
+    """Bank, kind, algorithm, check value, since when; never a key."""
+    settings, _ = read_both(config)
+    with store_of(settings) as store, store.reading() as connection:
+        rows = read_keys(connection)
+    if as_json:
+        names = ("bank", "kind", "algorithm", "check_value")
+        told = [
+            {**{name: getattr(row, name) for name in names}, "since": time_of(row.since_us).isoformat()} for row in rows
+        ]
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return DONE
+    table = Table("bank", "kind", "algorithm", "check value", "since")
+    for row in rows:
+        table.add_row(row.bank, row.kind, row.algorithm, row.check_value, f"{time_of(row.since_us):%Y-%m-%d %H:%M:%S}")
+    Console().print(table if rows else "no keys loaded; type: keyctl load --bank B --kind mac --component HEX")
+    return DONE
+
+
+def check_value_of(algorithm: str, key: bytes) -> str:
+    """The check value by which custodians compare a key: 6 hex characters."""
+    if algorithm in ALGORITHMS:
+        return ALGORITHMS[algorithm].check_value(key)
+    cmac = CMAC(AES256(key))
+    cmac.update(bytes(16))
+    return cmac.finalize()[:3].hex().upper()
+
+
+def _key(whole: str | None, components: Sequence[str], size: int) -> bytes:
+    """The key from what was typed; raises Stop with what would be right."""
+    if (whole is None) == (not components):
+        raise Stop("give the key as --hex HEX, or as --component HEX twice or more", USAGE)
+    if whole is None and len(components) < 2:
+        raise Stop("one component is no component; give --component HEX twice or more, or --hex HEX", USAGE)
+    texts = [whole] if whole is not None else list(components)
+    parts = [_part(sys.stdin.readline() if text == FROM_STANDARD_INPUT else text, size) for text in texts]
+    key = reduce(lambda one, other: bytes(a ^ b for a, b in zip(one, other, strict=True)), parts)
+    if not any(key):
+        raise Stop("the key is all zeros; the same component was given twice, or none was typed", USAGE)
+    return key
+
+
+def _part(text: str, size: int) -> bytes:
+    try:
+        part = bytes.fromhex("".join(text.split()))
+    except ValueError:
+        raise Stop(f"the key is not hex; type {2 * size} hex digits", USAGE) from None
+    if len(part) != size:
+        raise Stop(f"the key has {2 * len(part)} hex digits; right are {2 * size}", USAGE)
+    return part

@@ -1,0 +1,77 @@
+"""The daemon as a process: the reactor, signals, logs on standard error, the exit status.
+
+The only module that imports the reactor; `daemon` gets it as an argument.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.error import CannotListenError
+
+from shebao.codecs.dialect import Dialect
+from shebao.codecs.settings import SwitchSettings
+from shebao.ledger.secrets import Master
+from shebao.ledger.store import Store
+
+from .commands import LOOK, Stop
+from .daemon import Daemon, notify_systemd, port_taken
+from .endofday import EndOfDay
+from .logs import LogWriter, make_log, take_over
+
+STANDARD_ERROR: Final = 2
+reactor: Any = _reactor
+
+Read = Callable[[], tuple[SwitchSettings, Mapping[str, Dialect]]]
+
+
+def serve(
+    read: Read,
+    settings: SwitchSettings,
+    dialects: Mapping[str, Dialect],
+    master: Master,
+    store: Store,
+    anchor: Callable[[], None],
+    now_us: Callable[[], int],
+) -> int:
+    """Run until SIGTERM or SIGINT; the exit status. Raises Stop when a port is taken before anything is served."""
+    logs = LogWriter(STANDARD_ERROR, settings.limits.log_lines_queued_max)
+    log = make_log(logs, now_us)
+    take_over(log)
+    end_of_day = EndOfDay(settings, dialects, store.reading, anchor)
+    daemon = Daemon(reactor, settings, dialects, master, store, end_of_day, store.reading, now_us, log, logs)
+    systemd = os.environ.get("NOTIFY_SOCKET")
+
+    def stop(*_: object) -> None:
+        notify_systemd(systemd, "STOPPING=1")
+        daemon.stop()
+
+    def install_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: reactor.callFromThread(stop))
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(daemon.reload, read))
+
+    def ready() -> None:
+        notify_systemd(systemd, "READY=1")
+
+    try:
+        daemon.start(ready)
+    except CannotListenError as error:
+        raise Stop(port_taken(error), LOOK) from None
+    daemon.stopped.addCallback(lambda _: reactor.stop())
+    reactor.callWhenRunning(install_signals)
+    reactor.run(installSignalHandlers=False)
+    if daemon.unanswered:  # a store that hangs still has the writer: nothing more can be waited for
+        logs.close()
+        os._exit(daemon.exit_code)
+    store.close()
+    logs.close()
+    if daemon.why_stopped:
+        raise Stop(daemon.why_stopped, daemon.exit_code)
+    return daemon.exit_code
+
+
