@@ -365,7 +365,7 @@ def read_camt(
     size, tail = 0, b""
     try:
         while chunk := source.read(CHUNK_BYTES):
-            _refuse_doctype(reader, tail + chunk)
+            _screen(tail + chunk)
             tail = chunk[-len(_DOCTYPE) :]
             size += len(chunk)
             if size > FILE_BYTES_MAX:
@@ -391,8 +391,11 @@ def read_camt(
 _DOCTYPE: Final = b"<!DOCTYPE"
 
 
-def _refuse_doctype(reader: _Reader, data: bytes) -> None:
-    """Before the parser sees it: expat would still parse the rest of a chunk after a handler has refused."""
+def _screen(data: bytes) -> None:
+    """Before the parser sees it: expat parses the rest of a chunk even after a handler has refused, and takes
+    UTF-16 for what it is whatever it was told."""
+    if b"\0" in data:
+        raise _Refused("bytes that are no XML text in UTF-8", "write the document in UTF-8")
     if _DOCTYPE in data:
         raise _Refused("the XML has a DOCTYPE", "write the document without DOCTYPE and entities")
 
