@@ -103,11 +103,9 @@ def find_original(original: Original, proc: str, facts: Facts, book_id: int) -> 
     """The message that DE90 speaks of (wire.md section 6, rule 6): approved if there is one, else declined.
 
     MTI by class: with no approved payment, an advice of that DE7 and DE11 is the original, and the other way
-    round; an item that an operator booked counts as a payment. DE3 must be the original's.
+    round; an item that an operator booked counts as a payment. DE3 must be the original's (a void's is 200000).
     """
     events = facts.events[book_id, original.trace]
-    if proc == VOID_PROC:
-        return next((e for e in events if e.key_class == original.key_class and e.proc == proc), None)
     declined_one = None
     for key_class in LOOK_IN.get(original.key_class, ()):
         for event in _of_class(events, key_class, proc, facts):
@@ -119,7 +117,7 @@ def find_original(original: Original, proc: str, facts: Facts, book_id: int) -> 
 
 def _of_class(events: list[Event], key_class: KeyClass, proc: str, facts: Facts) -> list[Event]:
     """Payments of one class; of an operator's bookings the twins too, those undone already last."""
-    if key_class == KeyClass.BOOKED:
+    if key_class == KeyClass.BOOKED and proc == PAYMENT_PROC:
         booked = [event for event in events if event.key_class >= KeyClass.BOOKED]
         return sorted(booked, key=lambda event: facts.payments[event.book_id, event.seq].state != "LIVE")
     return [event for event in events if event.key_class == key_class and event.proc == proc]
@@ -133,11 +131,13 @@ def _is_of_this_bank(original: Original, request: Request) -> bool:
 def _not_found(request: Request, facts: Facts, original: Original) -> Decision:
     """25, and it is remembered, so that an original that comes later moves nothing (wire.md section 6, rule 6).
 
-    An original of a class that can't come (DE90's MTI is of no payment) leaves nothing to remember.
+    Only a message that is not there is remembered: not one that is there with another DE3, nor one that
+    can't come, since DE90's MTI is of no payment, advice or void.
     """
     early = None
     key = request.book_id, original.trace, request.proc
-    if original.key_class in LOOK_IN and facts.early[key] is None:
+    is_there = any(event.key_class in LOOK_IN for event in facts.events[request.book_id, original.trace])
+    if original.key_class in LOOK_IN and not is_there and facts.early[key] is None:
         early = Early(*key, facts.books[request.book_id].next_seq)
     return declined(request, Code.NOT_FOUND, Say.NO_ORIGINAL, effects=Effects(early=early))
 

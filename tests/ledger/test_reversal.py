@@ -96,6 +96,22 @@ def test_de3_must_be_the_original_s(town) -> None:
     assert town.bill().status == "PAID"
 
 
+def test_what_is_there_with_another_de3_is_not_remembered(town) -> None:
+    town.pay()
+    town.void(town.last)
+    void = town.last
+    assert town.reverse(void, proc="500000").code == "25"
+    assert town.advise(moment=void.moment, stan=int(void.stan)).code == "00"
+    assert not town.facts.new_early
+
+
+def test_a_void_is_found_by_either_class_too(town) -> None:
+    town.pay()
+    town.void(town.last)
+    assert town.reverse(town.last, original_mti="0220").code == "00"
+    assert town.bill().status == "PAID"
+
+
 @pytest.mark.parametrize(("take", "mti"), [("pay", "0201"), ("pay", "0220"), ("advise", "0200"), ("advise", "0221")])
 def test_mti_by_class_and_the_other_way_round(town, take: str, mti: str) -> None:
     getattr(town, take)()
