@@ -30,23 +30,27 @@ def describe(dialect: Dialect, data: bytes, mac_key: MacKey | None) -> list[str]
     if not data:
         return ["nothing to explain: no bytes"]
     frames, wrong = _frames(dialect, data)
-    as_frames = [_described(dialect, frame.body, mac_key) for frame in frames[:FRAMES_SHOWN_MAX]]
-    if not wrong and any(words.readable for words in as_frames):
-        return [line for frame, words in zip(frames, as_frames, strict=False)
-                for line in (*_framing_lines(dialect, frame), *words.lines)] + _left_out(frames)  # fmt: skip
-    body = _described(dialect, data, mac_key)
+    messages = [_message_lines(dialect, frame.body, mac_key) for frame in frames[:FRAMES_SHOWN_MAX]]
+    if any(message.readable for message in messages):
+        lines = [line for frame, message in zip(frames, messages, strict=False)
+                 for line in (*_framing_lines(dialect, frame), *message.lines)]  # fmt: skip
+        return lines + _left_out(frames) + ([_line("then", wrong)] if wrong else [])
+    body = _message_lines(dialect, data, mac_key)
     if body.readable:
         return [_line("body", f"{len(data)} bytes, without length header"), *body.lines]
-    if not wrong:
-        return [*_framing_lines(dialect, frames[0]), *as_frames[0].lines]
-    return [f"neither a frame nor a body of {dialect.name}",
-            *[f"{len(frames)} whole frames, then:" for _ in frames[:1]],
-            _line("as a frame", wrong), _line("as a body", body.lines[-1])]  # fmt: skip
+    wrong = wrong or f"{len(frames)} frames, the first: {messages[0].why}"
+    return [f"neither a frame nor a body of {dialect.name}", _line("as a frame", wrong), _line("as a body", body.why)]
 
 
-class _Words(NamedTuple):
-    readable: bool
+class _Lines(NamedTuple):
+    """A message's lines, or why it has none."""
+
     lines: list[str]
+    why: str = ""
+
+    @property
+    def readable(self) -> bool:
+        return not self.why
 
 
 # Framing
@@ -60,7 +64,8 @@ def _frames(dialect: Dialect, data: bytes) -> tuple[list[Frame], str]:
         return frames, error.detail
     if framer.partial:
         size = dialect.framing.header_size
-        return frames, f"incomplete: {len(data)} bytes; the length header {data[:size].hex()} announces more"
+        begun = data[sum(size + len(frame.envelope) + len(frame.body) for frame in frames) :]
+        return frames, f"incomplete: {len(begun)} bytes; the length header {begun[:size].hex()} announces more"
     return frames, ""
 
 
@@ -87,14 +92,14 @@ def _left_out(frames: list[Frame]) -> list[str]:
 # Message
 
 
-def _described(dialect: Dialect, body: bytes, mac_key: MacKey | None) -> _Words:
+def _message_lines(dialect: Dialect, body: bytes, mac_key: MacKey | None) -> _Lines:
     if body == HEARTBEAT.body:
-        return _Words(True, [_line("heartbeat", "an idle frame; it is never answered")])
+        return _Lines([_line("heartbeat", "an idle frame; it is never answered")])
     try:
         decoded = decode(dialect, body)
     except Unreadable as unreadable:
         why = _UNREADABLE.get(unreadable.reason, unreadable.reason)
-        return _Words(False, [_line("unreadable", f"{why}; the switch would close the line")])
+        return _Lines([_line("unreadable", why)], f"{why}; the switch would close the line")
     lines = [_line("MTI", f"{decoded.mti}  {_mti_words(decoded.mti)}")]
     faults = {fault.field: fault for fault in reversed(decoded.faults)}
     for number in sorted({*decoded.fields, *faults}):
@@ -104,7 +109,7 @@ def _described(dialect: Dialect, body: bytes, mac_key: MacKey | None) -> _Words:
             why = f"refused ({faults[number].reason}), value not shown: answered 30"
             lines.append(_line(f"DE{number}", f"{_name(number)}: {why}"))
     lines.append(_line("MAC", _mac_words(dialect, body, decoded, mac_key)))
-    return _Words(True, lines)
+    return _Lines(lines)
 
 
 def _mac_words(dialect: Dialect, body: bytes, decoded: Decoded, mac_key: MacKey | None) -> str:
@@ -162,7 +167,26 @@ def _shown(value: str) -> str:
 
 
 def _yuan(fen: str) -> str:
-    return f"{fen}  {int(fen) // 100}.{int(fen) % 100:02d} yuan"
+    return f"{int(fen) // 100}.{int(fen) % 100:02d} yuan"
+
+
+def _amount(value: str) -> str:
+    return f"{value}  {_yuan(value.lstrip('CD'))}"
+
+
+def _original(value: str) -> str:
+    mti, stan, moment, acquirer = value[:4], value[4:10], value[10:20], value[20:31]
+    return f"MTI {mti}, DE11 {stan}, DE7 {moment}, DE32 {acquirer.lstrip('0')}"
+
+
+def _bill(value: str) -> str:
+    """BL: number 20, amount 12, period 6 and 6, due date 8, main insurance type 3."""
+    period = f"{value[32:38]} to {value[38:44]}, due {value[44:52]}"
+    return f"{value[:20]}, {_yuan(value[20:32])}, {period}, type {value[52:]}"
+
+
+def _part(value: str) -> str:
+    return f"type {value[:3]}, {_yuan(value[3:])}"
 
 
 def _field_number(value: str) -> str:
@@ -177,15 +201,18 @@ _MASKS: Final[dict[int, Callable[[str], str]]] = {
         for number, element in ELEMENTS.items()
         if element.mask in _MASK_KINDS and (element.format != "ans" or number in _FREE_TEXT_SHOWN)
     },
-    **dict.fromkeys((4, 86, 87, 88, 89), _yuan),
+    **dict.fromkeys((4, 86, 87, 88, 89, 97), _amount),
     44: _field_number,
+    90: _original,
 }
 _TAG_MASKS: Final[dict[str, Callable[[str], str]]] = {
     "ID": mask_id,
     "NM": mask_name,
     "AC": mask_card,
     "PH": lambda phone: phone[:3] + "****" + phone[7:],
-    **dict.fromkeys(("BN", "CH", "AU", "IT", "AP", "KC", "PT", "PB", "RN", "MS", "NB", "BL", "PG", "IN", "ST"), _shown),
+    "BL": _bill,
+    "IN": _part,
+    **dict.fromkeys(("BN", "CH", "AU", "IT", "AP", "KC", "PT", "PB", "RN", "MS", "NB", "PG", "ST"), _shown),
 }
 
 

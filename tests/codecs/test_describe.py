@@ -170,6 +170,22 @@ def test_neither_a_frame_nor_a_body(data, said):
     assert said in explained("rcb", data)
 
 
+def test_what_stands_before_a_broken_frame_is_still_explained():
+    text = explained("rcb", frame_of("rcb", body_of("rcb", "0200", PAYMENT)) + b"00")
+    assert text.count("MTI ") == 1 and text.splitlines()[-1].startswith("then         incomplete: 2 bytes; the length header 3030 announces")
+
+
+def test_amounts_originals_and_bills_in_words():
+    bill, part = "3301102611030000001300000157800020260120261220261231170", "170000001530000"
+    original = "0200000007112309301500014293300" + "0" * 11
+    fields = {**PAYMENT, 90: original, 97: "D0000000000015780", 48: build([("BL", bill), ("IN", part)]).hex().upper()}
+    text = explained("icbc", body_of("icbc", "0400", fields))
+    assert "MTI 0200, DE11 000007, DE7 1123093015, DE32 14293300\n" in text
+    assert "D0000000000015780  157.80 yuan\n" in text
+    assert "BL bill: 33011026110300000013, 15780.00 yuan, 202601 to 202612, due 20261231, type 170\n" in text
+    assert "IN insurance part: type 170, 15300.00 yuan\n" in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 def test_any_bytes_are_explained(name, data):
