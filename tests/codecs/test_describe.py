@@ -172,7 +172,8 @@ def test_neither_a_frame_nor_a_body(data, said):
 
 def test_what_stands_before_a_broken_frame_is_still_explained():
     text = explained("rcb", frame_of("rcb", body_of("rcb", "0200", PAYMENT)) + b"00")
-    assert text.count("MTI ") == 1 and text.splitlines()[-1].startswith("then         incomplete: 2 bytes; the length header 3030 announces")
+    assert text.count("MTI ") == 1
+    assert text.splitlines()[-1].startswith("then         incomplete: 2 bytes; the length header 3030 announces")
 
 
 def test_amounts_originals_and_bills_in_words():
