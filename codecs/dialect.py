@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from .columns import StatementSpec, statement_spec
 from .elements import ELEMENTS, FIELD_MAX, FORMATS, MAC_FIELDS, Element
 from .framing import FramingSpec, framing_spec
-from .mac import ALGORITHMS
+from .mac import ALGORITHMS, wire_size
 from .section import Section, read_toml, show
 
 PREFIX_KINDS: Final = ("digits", "bcd", "binary")
@@ -74,6 +74,11 @@ class Field(NamedTuple):
 class MacSpec(NamedTuple):
     algorithm: str  # a name of mac.ALGORITHMS
     hex: bool  # 16 upper-case hex characters instead of 8 bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the MAC on the wire."""
+        return wire_size(self.hex)
 
 
 @dataclass(frozen=True)
