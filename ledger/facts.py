@@ -219,8 +219,7 @@ class Person(NamedTuple):
     card: str
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(NamedTuple):
     """All that a decision changes. Rows are complete but for what only the encoded reply can tell."""
 
     kind: str = "refused"
