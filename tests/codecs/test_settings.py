@@ -177,7 +177,7 @@ WRONG = [
     ('"23:00:00"', "23:00:00", "banks.rcb.cutover: 23:00:00 is a date or time; write hours, minutes, seconds"),
     ('"23:00:00"', '"24:00:00"', 'banks.rcb.cutover: "24:00:00" can\'t be used; write hours'),
     ('"23:00:00"', '"23:00"', "banks.rcb.cutover: "),
-    ('dialect = "rcb"', 'dialect = "../rcb"', 'banks.rcb.dialect: "../rcb" can\'t be used; write the name of a dialect'),
+    ('dialect = "rcb"', 'dialect = "../rcb"', 'banks.rcb.dialect: "../rcb" can\'t be used; write the name of a dia'),
     ('dialect = "rcb"', 'dialect = "rcb"\nnumber = "02"', 'banks.icbc.number: "02" is the number of rcb too'),
     ('dialect = "rcb"', 'dialect = "rcb"\nnumber = 1', 'banks.rcb.number: 1 is a whole number; write "01" to "99"'),
     ('dialect = "rcb"', 'dialect = "rcb"\nnumber = "00"', 'banks.rcb.number: "00" can\'t be used; write "01" to "99"'),
