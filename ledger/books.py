@@ -49,4 +49,5 @@ def _check_numbers(known: dict[int, str], wanted: dict[int, str]) -> None:
                 f" reused; give {bank} another number"
             )
         if bank in numbers and numbers[bank] != book_id:
-            raise StoreError(f"bank {bank} has number {numbers[bank] // 100:02d} in the books; give it that number again")
+            old = f"{numbers[bank] // 100:02d}"
+            raise StoreError(f"bank {bank} has number {old} in the books; give it that number again")

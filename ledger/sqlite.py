@@ -206,11 +206,11 @@ class SqliteBackend:
 
 def _move_text(size: int) -> str:
     """`Statements.move_bill` for many rows at once."""
+    values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
     return (
-        "WITH moved (status, paid_book, paid_seq, division, number, loaded) AS (VALUES "
-        + ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
-        + ") UPDATE bill SET status = moved.status, paid_book = moved.paid_book, paid_seq = moved.paid_seq FROM moved"
-        " WHERE bill.division = moved.division AND bill.number = moved.number AND bill.status = moved.loaded"
+        "UPDATE bill SET status = to_be.column1, paid_book = to_be.column2, paid_seq = to_be.column3"
+        f" FROM (VALUES {values}) AS to_be"
+        " WHERE bill.division = to_be.column4 AND bill.number = to_be.column5 AND bill.status = to_be.column6"
     )
 
 
