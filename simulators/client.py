@@ -29,11 +29,13 @@ Answered = tuple[Reply | None, Decoded | None]
 
 
 class BankLine(Protocol):
+    transport: Any  # what a TCP connection has is more than ITransport tells
+
     def __init__(self, driver: Driver, number: int) -> None:
         self.driver, self.number = driver, number
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
+        self.transport.setTcpNoDelay(True)
         self.driver.line_made(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -130,7 +132,7 @@ class Driver:
         """Drops every line at once, whatever is in flight, and takes the next orders without any."""
         self._down_until_told = True
         for line in list(self._lines.values()):
-            line.transport.abortConnection()  # type: ignore[union-attr]
+            line.transport.abortConnection()
             self.bank.disconnected(line.number)
         self._lines.clear()
         for _ in range(collect):
@@ -158,7 +160,7 @@ class Driver:
         """Hangs up at once."""
         self._closing = True
         for line in list(self._lines.values()):
-            line.transport.abortConnection()  # type: ignore[union-attr]
+            line.transport.abortConnection()
         if self._ticker.running:
             self._ticker.stop()
 
@@ -166,7 +168,7 @@ class Driver:
 
     def line_made(self, line: BankLine) -> None:
         if self._closing or self._down_until_told:
-            line.transport.abortConnection()  # type: ignore[union-attr]
+            line.transport.abortConnection()
             return
         self._lines[line.number] = line
         self.bank.connected(line.number, self._now())
@@ -244,12 +246,12 @@ class Driver:
         for number, pieces in parts.items():
             line = self._lines.get(number)
             if line is not None:
-                line.transport.write(b"".join(pieces))  # type: ignore[union-attr]
+                line.transport.write(b"".join(pieces))
 
     def _hang_up(self) -> None:
         if self.bank.lines_up == 0:
             for line in list(self._lines.values()):
-                line.transport.loseConnection()  # type: ignore[union-attr]
+                line.transport.loseConnection()
 
     def _hung_up(self) -> None:
         if self._ticker.running:

@@ -92,16 +92,16 @@ def _transfer(dice: random.Random) -> Parts:
 
 
 def _employer(dice: random.Random) -> Parts:
-    wages = dice.randint(3, 14) * 10 * dice.randint(48_200, 72_000)  # fen a month, all employees
+    wages = dice.randint(3, 9) * 10 * dice.randint(48_200, 72_000)  # fen a month, all employees
     rates = (("110", 24), ("310", 10), ("210", 1), ("410", 1))  # per cent, both shares together
     return tuple((kind, wages * per_cent // 100) for kind, per_cent in rates)
 
 
 KINDS: Final = (
-    (600, _medical),
+    (610, _medical),
     (110, _pension),
     (105, _both),
-    (150, _transfer),
+    (140, _transfer),
     (35, _employer),
 )
 
@@ -149,7 +149,7 @@ def populate(seed: int, bills: int, today: int) -> Population:
 def _bill(
     serial: int, payer: tuple[str, str], office: str, today: int, owner_only: bool, parts: Parts
 ) -> Bill:
-    day = _as_date(today)
+    day = as_date(today)
     issued = day - timedelta(days=1 + serial % 20)
     number = f"{DIVISION}{issued:%y%m%d}{serial:07d}"
     return Bill(
@@ -188,7 +188,7 @@ def citizen_id(dice: random.Random) -> str:
     """18 characters with the check character of ISO 7064 MOD 11-2 (GB 11643)."""
     born = Date(1946, 1, 1) + timedelta(days=dice.randrange(60 * 365))
     body = f"{DIVISION}{born:%Y%m%d}{dice.randrange(1000):03d}"
-    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body))
+    total = sum(int(digit) * (1 << (17 - place)) for place, digit in enumerate(body))
     return body + "10X98765432"[total % 11]
 
 
@@ -199,7 +199,7 @@ def credit_code(dice: random.Random) -> str:
     values = [int(c) if c.isdigit() else ord(c) - ord("A") + 10 for c in organisation]
     inner = "0X987654321"[sum(w * v for w, v in zip(weights, values, strict=True)) % 11]
     body = f"91{DIVISION}{organisation}{inner}"
-    total = sum(_CREDIT_ALPHABET.index(c) * pow(3, place, 31) for place, c in enumerate(body))
+    total = sum(_CREDIT_ALPHABET.index(c) * int(pow(3, place, 31)) for place, c in enumerate(body))
     return body + _CREDIT_ALPHABET[-total % 31]
 
 
@@ -261,14 +261,14 @@ def read_bills(file: TextIO, source: str) -> Iterator[Bill]:
 def _read_bill(row: dict[str, str], part: tuple[str, int]) -> Bill:
     if not bill_ok(row["bill_number"]):
         raise ValueError(f"bill_number {row['bill_number']!r} is not 20 digits with a right check digit")
-    dates = (int(row[name].replace("-", "")) for name in ("issued", "due", "last_day"))
+    issued, due, last_day = (int(row[name].replace("-", "")) for name in ("issued", "due", "last_day"))
     return Bill(
         row["bill_number"], row["payer_id"], row["payer_name"], row["office"],
-        int(row["period_from"]), int(row["period_to"]), *dates, row["owner_only"] == "1", (part,),
+        int(row["period_from"]), int(row["period_to"]), issued, due, last_day, row["owner_only"] == "1", (part,),
     )  # fmt: skip
 
 
-def _as_date(day: int) -> Date:
+def as_date(day: int) -> Date:
     return Date(day // 10000, day // 100 % 100, day % 100)
 
 

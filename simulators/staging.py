@@ -1,0 +1,106 @@
+"""The demo's stage: a folder of its own with a configuration, ports that nobody uses, and keys for each bank.
+
+Made from `etc/switch.toml`, so that what the demo runs is what an operator would edit.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import random
+import re
+import shutil
+import socket
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
+
+from shebao.codecs.settings import SwitchSettings
+
+from . import config
+from .wire import Wire
+
+CUT_OVER: Final = "23:59:59"  # late, so that no clock cuts over into the demo
+NEAR_MIDNIGHT: Final = 235500
+HOST: Final = "127.0.0.1"
+
+
+class StageTaken(Exception):
+    """Another demo runs in this folder; one line for the user."""
+
+
+class Stage(NamedTuple):
+    folder: Path
+    config: Path
+    settings: SwitchSettings
+    keys: dict[str, str]  # bank -> MAC key in hex
+    wires: dict[str, Wire]
+
+    def address(self, bank: str) -> tuple[str, int]:
+        listen = self.settings.banks[bank].listen
+        return listen.host, listen.port
+
+
+def claim(folder: Path) -> TextIO:
+    """The folder for this process alone, emptied; raises StageTaken. Hold on to what it returns."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(folder.name + ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise StageTaken(f"another demo runs in {folder}; end it first") from None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return lock
+
+
+def build(folder: Path, original: Path, database: str | None, seed: int) -> Stage:
+    """Raises SettingsError when the original can't be used."""
+    text = rewritten(original.read_text(encoding="utf-8-sig"), folder, database)
+    path = folder / "switch.toml"
+    path.write_text(text, encoding="utf-8")
+    settings = config.read_settings(path)
+    dice = random.Random(f"keys {seed}")
+    keys = {bank: _key(dice) for bank in settings.banks}
+    wires = {
+        name: config.make_wire(settings, bank, config.read_dialect(bank.dialect, original), keys[name])
+        for name, bank in settings.banks.items()
+    }
+    return Stage(folder, path, settings, keys, wires)
+
+
+def rewritten(text: str, folder: Path, database: str | None) -> str:
+    """A configuration with the demo's own paths, free ports, and a cut-over that does not come by itself."""
+    values = {
+        "database": database or f"sqlite:///{folder / 'shebao.db'}",
+        "state_dir": str(folder),
+        "master_key_file": str(folder / "master.key"),
+        "cutover": CUT_OVER,
+    }
+    setting = re.compile(rf"^({'|'.join(values)}) *=.*$", re.M)
+    text = setting.sub(lambda found: f"{found[1]} = {_quoted(values[found[1]])}", text)
+    listening = re.compile(r"^listen *=.*$", re.M)
+    ports = iter(free_ports(len(listening.findall(text))))
+    return listening.sub(lambda _: f'listen = "{HOST}:{next(ports)}"', text)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that the system chose: all held at once, so that they differ, then let go."""
+    held = []
+    try:
+        for _ in range(count):
+            held.append(socket.create_server((HOST, 0)))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML one
+
+
+def _key(dice: random.Random) -> str:
+    """16 bytes with odd parity, as DES keys have it; the other algorithms do not mind."""
+    seven = (dice.randrange(128) << 1 for _ in range(16))
+    return bytes(byte | (byte.bit_count() + 1) % 2 for byte in seven).hex().upper()
