@@ -129,7 +129,7 @@ class Daemon:
             self.stop()
             return
         self._anchoring.start(self._settings.limits.anchor_every_s, now=False)
-        self._log.info("serving", ports={name: port.getHost().port for name, port in self.ports.items()})
+        self._log.info("ready", ports={name: port.getHost().port for name, port in self.ports.items()})
         ready()
 
     def _listen(self, name: str, listen: Listen, factory: Any) -> None:

@@ -53,7 +53,7 @@ class EndOfDay:
             dates = sorted(date for date in rows if not self._is_filed(bank, date))
         for date in dates:
             write_day(
-                self._read, self._state_dir, spec, settings.institution, bank, settings.book_id, date
+                self._read, self._state_dir, spec, self._settings.institution, bank, settings.book_id, date
             )
         return dates
 
