@@ -128,13 +128,19 @@ def _bitmap(dialect: Dialect, body: bytes, at: int) -> int:
     return int(text, 16)
 
 
-def _head_bytes(dialect: Dialect, numbers: Sequence[int]) -> bytes:
-    """MTI and bitmaps as if a message had just these fields: how pyiso8583 is asked for the rest of a body."""
+def read_head(dialect: Dialect, head: bytes) -> tuple[list[int], int]:
+    """Field numbers that MTI and bitmaps announce, without 1, and the MAC's as in Decoded. Raises Unreadable."""
+    _, present, secondary, _ = _head(dialect, head)
+    return present, _mac_field(present, secondary)
+
+
+def head_bytes(dialect: Dialect, mti: str, numbers: Sequence[int]) -> bytes:
+    """MTI and the bitmaps of a message with just these fields, ascending."""
     bits = sum(1 << (128 - number) for number in numbers)
     if numbers[-1] > 64:
         bits |= 1 << 127
     bitmap = bits.to_bytes(16, "big")[: 16 if numbers[-1] > 64 else 8]
-    return encode_mti(dialect, "0000") + (bitmap.hex().upper().encode() if dialect.bitmap_hex else bitmap)
+    return encode_mti(dialect, mti) + (bitmap.hex().upper().encode() if dialect.bitmap_hex else bitmap)
 
 
 def _mac_field(present: Sequence[int], secondary: bool) -> int:
@@ -188,7 +194,7 @@ class _Walk:
 
     def _values(self, numbers: Sequence[int]) -> dict[int, str]:
         """The values that pyiso8583 reads from here on, up to the first field that it can't."""
-        head = _head_bytes(self.dialect, numbers)
+        head = head_bytes(self.dialect, "0000", numbers)
         data = head + self.body[self.at :]
         try:
             values, _ = iso8583.decode(data, self.dialect.spec)
