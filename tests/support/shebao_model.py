@@ -55,6 +55,11 @@ class Voided:
 
 
 @dataclass
+class Declined:
+    bill: object
+
+
+@dataclass
 class Expected:
     code: str
     repeat_of: int | None = None  # index of the answer whose bytes must come again
@@ -119,7 +124,7 @@ class Model:
         if any(t.live for t in paid):
             return "00", paid[0].serial
         told = self.answers.get((ask.bank, "pay", ask.key))
-        spoilt = told is not None and told[0][2] == ask.bill  # its payment was declined or reversed
+        spoilt = told is not None and told[0][0] == PAY and told[0][2] == ask.bill  # its payment was declined or reversed
         good = not spoilt and self.status.get(ask.bill) == "OUTSTANDING" and self.amounts[ask.bill] == ask.amount
         return "00", self._take(ask, suspense=not good).serial
 
@@ -128,17 +133,19 @@ class Model:
             return "R1", None
         assert ask.original is not None
         found = self._original(ask)
-        if found is None or not isinstance(found, Taken) or found.bill != ask.bill:
+        if isinstance(found, Declined) and found.bill == ask.bill:
+            return "00", None
+        if not isinstance(found, Taken) or found.bill != ask.bill:
             return "25", None
         if found.date != self.date[ask.bank]:
             return "R2", None
+        if not found.live:
+            self.voids.append(Voided(ask.bank, ask.key, None))
+            return "00", found.serial
         if found.amount != ask.amount:
             return "13", None
-        if found.live:
-            self._give_back(found)
-            self.voids.append(Voided(ask.bank, ask.key, found))
-        else:
-            self.voids.append(Voided(ask.bank, ask.key, None))
+        self._give_back(found)
+        self.voids.append(Voided(ask.bank, ask.key, found))
         return "00", found.serial
 
     def _reverse(self, ask: Ask) -> tuple[str, int | None]:
@@ -149,7 +156,7 @@ class Model:
         found = self._original(ask)
         if found == "other kind":
             return "25", None
-        if found == "declined":
+        if isinstance(found, Declined):
             return "00", None
         if found is None:
             self.before.add((ask.bank, ask.proc, (moment, stan)))
@@ -180,8 +187,8 @@ class Model:
     def _of(self, ask: Ask) -> list[Taken]:
         return [t for t in self.taken if t.bank == ask.bank and t.key == ask.key]
 
-    def _original(self, ask: Ask) -> Taken | Voided | str | None:
-        """The original of a reversal or void: money taken, a void, "declined", "other kind", or None."""
+    def _original(self, ask: Ask) -> Taken | Voided | Declined | str | None:
+        """The original of a reversal or void: money taken, a void, a request declined, "other kind", or None."""
         assert ask.original is not None
         mti, moment, stan, institution = ask.original
         if institution != self.institution[ask.bank]:
@@ -189,7 +196,7 @@ class Model:
         wanted = VOID if CLASS[ask.mti] == "reversal" and ask.proc == VOID else PAY
         key = (moment, stan)
         first = CLASS.get(mti, "")
-        seen: str | None = None
+        seen: Declined | str | None = None
         for kind in (first, "advice" if first == "pay" else "pay"):
             told = self.answers.get((ask.bank, kind, key))
             if told is None:
@@ -198,10 +205,11 @@ class Model:
                 seen = seen or "other kind"
                 continue
             if told[1] != "00":
-                seen = "declined"
+                seen = seen if isinstance(seen, Declined) else Declined(told[0][2])
                 continue
             if wanted == VOID:
-                return next(v for v in self.voids if (v.bank, v.key) == (ask.bank, key))
+                done = [v for v in self.voids if (v.bank, v.key) == (ask.bank, key)]
+                return done[0] if done else Voided(ask.bank, key, None)
             bill = told[0][2]
             mine = [t for t in self.taken if (t.bank, t.key, t.bill) == (ask.bank, key, bill)]
             mine.sort(key=lambda t: t.advised != (kind == "advice"))

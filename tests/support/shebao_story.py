@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-
 from shebao_harness import BANKS, bill_number, moment
 from shebao_model import CLASS, PAY, VOID, Ask, Expected, Model
 
