@@ -42,6 +42,9 @@ class Backend(Protocol):
 
     def rows(self, sql: str, parameters: Sequence[object]) -> list[Row]: ...
 
+    def many(self, sql: str, parameters: Sequence[object], columns: Sequence[str]) -> list[Row]:
+        """The same, for a SELECT of these columns that finds a row for most keys, none of them bytes."""
+
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert whole rows, in the order of the table's columns."""
 

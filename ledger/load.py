@@ -29,10 +29,13 @@ from .facts import (
     Request,
     Suspense,
 )
+from .schema import bill as bill_table
 from .statements import KEYS_MAX, padded
 
 READ_ONLY: Final = frozenset({"inquiry", "totals"})  # services that change nothing
 WITHOUT_BILL: Final = frozenset({"totals", "cutover"})
+
+_BILL_COLUMNS: Final = tuple(column.name for column in bill_table.c)
 
 Pair = tuple[int, int]
 
@@ -56,10 +59,19 @@ def load(backend: Backend, requests: Sequence[Request], now_us: int, reply_deadl
 
 def _by_key(backend: Backend, name: str, lead: Sequence[object], keys: Iterable[object]) -> Iterable[Row]:
     """Rows of the SELECT called `name`, for any number of keys, ascending."""
+    for part in _parts(keys):
+        yield from backend.rows(backend.statements.by_keys(name, len(part)), (*lead, *part))
+
+
+def _bills_by_key(backend: Backend, name: str, lead: Sequence[object], keys: Iterable[object]) -> Iterable[Row]:
+    for part in _parts(keys):
+        yield from backend.many(backend.statements.by_keys(name, len(part)), (*lead, *part), _BILL_COLUMNS)
+
+
+def _parts(keys: Iterable[object]) -> Iterable[list[object]]:
     wanted = sorted(set(keys))  # type: ignore[type-var]
     for start in range(0, len(wanted), KEYS_MAX):
-        part = padded(wanted[start : start + KEYS_MAX])
-        yield from backend.rows(backend.statements.by_keys(name, len(part)), (*lead, *part))
+        yield padded(wanted[start : start + KEYS_MAX])
 
 
 def _by_book(backend: Backend, name: str, pairs: Iterable[Pair]) -> Iterable[Row]:
@@ -158,7 +170,7 @@ def _bills(backend: Backend, requests: Sequence[Request], facts: Facts) -> None:
             (look if request.service == "inquiry" else lock).add(request.bill)
     rows: list[Row] = []
     payers = _payers(requests, facts)
-    rows += _by_key(backend, "payable of", (), payers)
+    rows += _bills_by_key(backend, "payable of", (), payers)
     rows += _of_division(backend, "bills", look - lock, facts)
     rows += _of_division(backend, "bills locked" if backend.locks_rows else "bills", lock, facts)
     hidden: set[int] = set()
@@ -196,7 +208,7 @@ def _of_division(backend: Backend, name: str, numbers: Iterable[str], facts: Fac
             keys[int(number[:6])].append(int(number[:19]))
     rows: list[Row] = []
     for division in sorted(keys):
-        rows += _by_key(backend, name, (division,), keys[division])
+        rows += _bills_by_key(backend, name, (division,), keys[division])
     return rows
 
 

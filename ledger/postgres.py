@@ -72,6 +72,9 @@ class PostgresBackend:
         except psycopg.Error as error:
             raise self._failed(error) from error
 
+    def many(self, sql: str, parameters: Sequence[object], columns: Sequence[str]) -> list[Row]:
+        return self.rows(sql, parameters)
+
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         columns = ", ".join(column.name for column in table.c)
         try:
