@@ -1,0 +1,338 @@
+"""`reconcile`: close a date, run it against the bank's file, see where things stand, print the day.
+
+Thin: options in, one call, words or JSON out. Deciding about exceptions and funds is announced and not here yet.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import shebao
+from shebao.codecs.settings import BankSettings
+from shebao.ledger.day import date_of, time_of
+
+from . import report as report_page
+from . import shelf
+from . import status as status_screen
+from .close import write_day
+from .commands import (
+    DONE,
+    OPEN,
+    REFUSED,
+    USAGE,
+    Command,
+    Context,
+    Opened,
+    Stop,
+    bank_of,
+    bank_option,
+    config_option,
+    date_option,
+    json_option,
+    opened,
+    version_option,
+)
+from .cutover import cut_over
+from .figures import gather
+from .match import CLASSES
+from .report import money
+from .run import run as run_date
+from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
+
+LATER = {
+    "propose": "propose a decision about an exception",
+    "approve": "approve what another operator proposed",
+    "reject": "reject what another operator proposed",
+    "receive": "record money that a bank transferred",
+    "payback": "pay a bank back",
+    "refund": "refund a bill",
+    "sweep": "sweep money to the fiscal account",
+    "funds": "list money due and received",
+    "worklist": "export or import the worklist as XLSX",
+}
+
+
+@click.group(cls=Command, name="reconcile")
+@config_option
+@version_option
+@click.pass_context
+def reconcile(context: click.Context, config: Path) -> None:
+    """The end of the day: statement files, reconciliation, exceptions, reports."""
+    context.obj = Context(config, context.obj or _wall_clock)  # a test gives a clock of its own
+
+
+def _wall_clock() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+# -- close ----------------------------------------------------------------------------------------------------------
+
+
+@reconcile.command()
+@bank_option()
+@date_option("The settlement date; the open one is cut over first. Default: the latest closed date again.")
+@json_option
+@click.pass_obj
+def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
+    """Write a date's statement files into the outbox; closing the open date is the cut-over."""
+    with opened(context) as house:
+        one = bank_of(house.settings, bank)
+        date = date or _latest(house, one)
+        cut = cut_over(house.store, house.desk, one, date)
+        spec = house.dialects[bank].statement
+        try:
+            written = write_day(
+                house.desk.read, house.desk.state_dir, spec, house.settings.institution, bank, one.book_id, date
+            )
+        except ValueError as error:
+            raise Stop(f"{iso(date)} of {bank} does not add up: {error}; type: ledgerctl verify", REFUSED) from error
+    if as_json:
+        files = [str(written.folder / name) for name in written.files]
+        _print_json({"bank": bank, "date": iso(date), "cut_over": cut, "files": files})
+    else:
+        if cut:
+            click.echo(f"{iso(date)} of {bank} is closed; the next date is open")
+        for name in written.files:
+            click.echo(written.folder / name)
+    return DONE
+
+
+# -- run ------------------------------------------------------------------------------------------------------------
+
+
+@reconcile.command()
+@bank_option()
+@date_option("The settlement date. Default: the latest closed one.")
+@click.option("--dry-run", is_flag=True, help="Show what a run would find; change nothing.")
+@click.option("--replace", is_flag=True, help="Put another file in the place of an accepted one (not available yet).")
+@click.option("--reason", default="", help="Why it is replaced.")
+@json_option
+@click.pass_obj
+def run(context: Context, bank: str, date: int | None, dry_run: bool, replace: bool, reason: str, as_json: bool) -> int:
+    """Match the bank's file of a date against the ledger."""
+    if replace:
+        raise Stop("run --replace is not available yet: it comes with the settlement desk", USAGE)
+    with opened(context) as house:
+        one = bank_of(house.settings, bank)
+        date = date or _latest(house, one)
+        found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
+    if as_json:
+        told: dict[str, Any] = {
+            "bank": bank, "date": iso(date), "state": found.state, "classes": found.classes,
+            "exceptions_open": found.exceptions_open,
+        }  # fmt: skip
+        _print_json({**told, "dry_run": True} if dry_run else told)
+    else:
+        _print_run(bank, one.name, date, found.state, found.classes, found.exceptions_open, dry_run)
+    return OPEN if found.exceptions_open else DONE
+
+
+def _print_run(
+    bank: str, name: str, date: int, state: str, classes: dict[str, int], open_: int, dry_run: bool
+) -> None:
+    console = Console(highlight=False)
+    table = Table(title=f"{name} {bank}  {iso(date)}  {state}{' (dry run)' if dry_run else ''}", title_justify="left")
+    table.add_column("类别 class")
+    table.add_column("笔 items", justify="right")
+    for item_class in CLASSES:
+        if classes[item_class] or item_class == "MATCHED":
+            table.add_row(f"{CHINESE[item_class]} {item_class}", f"{classes[item_class]:,}")
+    console.print(table)
+    if open_:
+        console.print(f"{open_:,} to look at; type: reconcile exceptions --bank {bank} --date {iso(date)}")
+    else:
+        console.print("账平 balanced")
+
+
+# -- exceptions -----------------------------------------------------------------------------------------------------
+
+
+@reconcile.command()
+@bank_option(required=False)
+@date_option("Only of this settlement date.")
+@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="Only of this class.")
+@json_option
+@click.pass_obj
+def exceptions(context: Context, bank: str | None, date: int | None, item_class: str | None, as_json: bool) -> int:
+    """List exceptions that are open, proposed or carried, with both sides' values."""
+    with opened(context) as house:
+        banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
+        today = date_of(context.now_us())
+        told = [
+            line for one in banks for line in _listed(house, one, today)
+            if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
+        ]  # fmt: skip
+    if as_json:
+        _print_json(told)
+    elif told:
+        _print_exceptions(told)
+    else:
+        click.echo("无待处理差异 no exceptions")
+    return DONE
+
+
+def _listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:
+    with house.desk.read() as conn:
+        rows = shelf.exceptions(conn, one.book_id, states=LISTED)
+        wanted = [row.bill for row in rows if row.item_class in ("BANK_ONLY", "SUSPENSE")]
+        payable = shelf.payable_amounts(conn, wanted, today)
+        files = shelf.files_of(conn, one.book_id)
+        told = []
+        for row in rows:
+            if not row.ledger_json and not row.bank_json:  # from the wire: the payment tells
+                row = row._replace(ledger_json=json.dumps(shelf.payment_told(conn, row.book_id, row.seq)))
+            proposal = _proposal(row, payable, files)
+            told.append(as_json(row, one.key, today, proposal, date_of(row.opened_us)))
+    return told
+
+
+def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
+    return default_proposal(row, payable.get(row.bill) == row.amount, any(d > row.date for d in files))
+
+
+def _print_exceptions(told: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    table = Table()
+    for name, justify in (
+        ("编号 id", "left"), ("结算日 date", "left"), ("类别 class", "left"), ("缴费单 bill", "left"),
+        ("账上 ledger", "right"), ("银行 bank", "right"), ("建议 proposal", "left"), ("天 days", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for one in told:
+        _, chinese, english = PROPOSALS[one["class"]]
+        table.add_row(
+            one["id"], one["date"], f"{CHINESE[one['class']]} {one['class']}", one["bill"], _side(one["ledger"]),
+            _side(one["bank_line"]), f"{one['proposal']}: {chinese} {english}", str(one["age_days"]),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _side(line: dict[str, Any]) -> str:
+    if not line:
+        return "—"
+    state = "" if line["live"] else " 已冲 reversed"
+    return f"{money(line['amount'])}{state}"
+
+
+# -- status ---------------------------------------------------------------------------------------------------------
+
+
+@reconcile.command()
+@json_option
+@click.pass_obj
+def status(context: Context, as_json: bool) -> int:
+    """The one screen at 23:00: can I go home?"""
+    with opened(context) as house, house.desk.read() as conn:
+        banks = {
+            key: status_screen.bank_status(
+                conn, house.desk.state_dir, key, one.name, one.book_id, house.dialects[key].statement
+            )
+            for key, one in house.settings.banks.items()
+        }
+    if as_json:
+        _print_json([status_screen.as_json(one) for one in banks.values()])
+    else:
+        _print_status(banks)
+    return DONE if all(one.balanced for one in banks.values()) else OPEN
+
+
+def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
+    console = Console(highlight=False)
+    chinese, english = status_screen.verdict(banks)
+    console.print(f"[bold]{chinese}[/]  {english}")
+    table = Table()
+    for name in ("银行 bank", "在收 open", "结算日 date", "日切 cut-over", "我方文件 ours", "银行文件 theirs"):
+        table.add_column(name)
+    table.add_column("相符 matched", justify="right")
+    table.add_column("待处理 open", justify="right")
+    table.add_column("状态 state")
+    for one in banks.values():
+        open_date = iso(one.open_date) if one.open_date else "—"
+        if not one.dates:
+            table.add_row(f"{one.name} {one.bank}", open_date, *["—"] * 7)
+        for n, d in enumerate(one.dates):
+            theirs = "已到 in" if d.there else f"等待,自 awaited since {status_screen.since(d.closed_us)}"
+            aside = ((d.carried, "结转 carried"), (d.suspense, "挂账 suspense"))
+            extra = "".join(f" +{number} {word}" for number, word in aside if number)
+            table.add_row(
+                f"{one.name} {one.bank}" if not n else "", open_date if not n else "", iso(d.date),
+                status_screen.since(d.closed_us), "已出 out" if d.out else "未出 missing", theirs,
+                "—" if d.matched is None else f"{d.matched:,}", f"{d.open:,}{extra}", d.state,
+            )  # fmt: skip
+    console.print(table)
+    for one in banks.values():
+        if one.next:
+            console.print(f"{one.bank}: type: {one.next}", soft_wrap=True)
+
+
+# -- report ---------------------------------------------------------------------------------------------------------
+
+
+@reconcile.command()
+@date_option("The settlement date. Default: the latest closed date of any bank.")
+@json_option
+@click.pass_obj
+def report(context: Context, date: int | None, as_json: bool) -> int:
+    """Write the day's settlement report (HTML) into the reports folder."""
+    with opened(context) as house:
+        banks = {key: (one.name, one.book_id) for key, one in house.settings.banks.items()}
+        start = next(iter(house.settings.banks.values())).cutover
+        with house.desk.read() as conn:
+            if date is None:
+                latest = [shelf.latest_closed(conn, book_id) for _, book_id in banks.values()]
+                date = max((d for d in latest if d), default=None)
+            if date is None:
+                raise Stop("no settlement date is closed yet; type: reconcile close --bank BANK --date DATE", REFUSED)
+            figures = gather(conn, banks, date, start.hour * 60 + start.minute)
+        if all(one.day is None for one in figures.banks):
+            raise Stop(f"no bank has a settlement date {iso(date)}; type: reconcile status", REFUSED)
+        identity = house.settings.operators_identity
+        page = report_page.render(figures, time_of(context.now_us()), identity, shebao.__version__)
+        path = report_page.save(house.desk.state_dir, figures, page)
+    if as_json:
+        _print_json({**report_page.summary(figures), "file": str(path)})
+    else:
+        said = report_page.verdict(figures)
+        click.echo(f"{said.chinese}  {said.english}\n{path}")
+    return DONE
+
+
+# -- what comes later ------------------------------------------------------------------------------------------------
+
+
+def _announce(name: str, does: str) -> None:
+    help_ = f"{does[0].upper()}{does[1:]} (not available yet)."
+
+    @reconcile.command(name, help=help_, context_settings={"ignore_unknown_options": True})
+    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
+    def later(rest: tuple[str, ...]) -> int:
+        raise Stop(f"{name} is not available yet: it comes with the settlement desk; type: reconcile exceptions", USAGE)
+
+
+for _name, _does in LATER.items():
+    _announce(_name, _does)
+
+
+def _latest(house: Opened, one: BankSettings) -> int:
+    with house.desk.read() as conn:
+        date = shelf.latest_closed(conn, one.book_id)
+    if date is None:
+        raise Stop(f"{one.key} has no closed date yet; name the open one: --date YYYY-MM-DD", REFUSED)
+    return date
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    reconcile()

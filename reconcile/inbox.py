@@ -1,0 +1,147 @@
+"""A bank's own file, from its folder to a frame of lines, or to the faults for which it is refused whole.
+
+Looks at `<state_dir>/inbox/<bank>/<YYYYMMDD>/` (settlement.md section 4). Without `.ok` the file is not there yet;
+with it, everything has to be right: digest, totals, encoding, every line. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import polars as pl
+
+from shebao.codecs.statement import (
+    FILE_BYTES_MAX,
+    LineFault,
+    StatementLine,
+    StatementSpec,
+    Totals,
+    file_names,
+    parse_sm3,
+    read,
+    sm3_hex,
+)
+
+from .items import frame
+
+FAULTS_SHOWN_MAX: Final = 100
+BATCH: Final = 50_000  # lines that stand in memory as Python objects at a time
+CHUNK_BYTES: Final = 1 << 20
+SIDE_FILE_BYTES_MAX: Final = 64 * 1024  # of .sm3 and .ctl
+
+
+class BankFile(NamedTuple):
+    name: str
+    digest: str
+    lines: pl.DataFrame
+    totals: Totals
+
+
+class NotThere(Exception):
+    """The file is not complete yet: str() says what is awaited and where."""
+
+
+class BadFile(Exception):
+    """The file is refused whole: `faults` are at most FAULTS_SHOWN_MAX of `number`, in the file's order."""
+
+    def __init__(self, name: str, faults: list[LineFault], number: int) -> None:
+        super().__init__(name)
+        self.name, self.faults, self.number = name, faults, number
+
+
+def folder_of(state_dir: Path, box: str, bank: str, date: int) -> Path:
+    """`box` is "inbox" or "outbox"."""
+    return state_dir / box / bank / f"{date:08d}"
+
+
+def is_there(folder: Path, spec: StatementSpec, bank: str, date: int) -> bool:
+    """Whether the bank has said that its file is complete."""
+    return (folder / f"{file_names(spec, bank, date)[0]}.ok").is_file()
+
+
+def read_bank_file(folder: Path, spec: StatementSpec, bank: str, date: int) -> BankFile:
+    """The whole file, checked; raises NotThere or BadFile, and OSError when it can't be read."""
+    name, control_name = file_names(spec, bank, date)
+    if not is_there(folder, spec, bank, date):
+        raise NotThere(f"{folder / name}.ok is not there yet: the bank has not delivered its file")
+    faults: list[LineFault] = []
+    digest = _told_digest(folder / f"{name}.sm3", faults)
+    control = _small(folder / control_name) if control_name else None
+    path = folder / name
+    if not path.is_file():
+        raise BadFile(name, [*faults, LineFault(0, "is missing", f"deliver it beside {name}.ok")], len(faults) + 1)
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise BadFile(name, [LineFault(0, "is larger than 2 GiB", "ask the bank for the right file")], 1)
+    with path.open("rb") as source:
+        found = sm3_hex(iter(lambda: source.read(CHUNK_BYTES), b""))
+        if digest and found != digest:
+            wrong = f"digest is {found}, {name}.sm3 says {digest}"
+            faults.append(LineFault(0, wrong, "deliver the file again, unchanged"))
+            raise BadFile(name, faults, len(faults))
+        source.seek(0)
+        lines, number = _lines(source, spec, bank, date, control, faults)
+    if faults:
+        raise BadFile(name, faults, number)
+    return BankFile(name, found, lines, totals(lines))
+
+
+def _told_digest(path: Path, faults: list[LineFault]) -> str:
+    text = _small(path)
+    told = None if text is None else parse_sm3(text.decode("latin-1"))
+    if told is None:
+        wrong = "is missing" if text is None else "does not hold a digest"
+        faults.append(LineFault(0, wrong, "write the SM3 digest of the detail file, 64 hex characters", path.name))
+        return ""
+    return told
+
+
+def _small(path: Path) -> bytes | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as source:
+        return source.read(SIDE_FILE_BYTES_MAX + 1)
+
+
+def _lines(
+    source: BinaryIO, spec: StatementSpec, bank: str, date: int, control: bytes | None, faults: list[LineFault]
+) -> tuple[pl.DataFrame, int]:
+    """All good lines as a frame; faults are added to `faults` up to the limit. Gives their number too."""
+    number = len(faults)
+    frames = [frame([])]
+    told = iter(read(spec, bank, date, source, control))
+    while batch := list(islice(told, BATCH)):
+        good = []
+        for one in batch:
+            if isinstance(one, StatementLine):
+                good.append(one)
+            else:
+                number += 1
+                if len(faults) < FAULTS_SHOWN_MAX:
+                    faults.append(one)
+        if not number:
+            frames.append(frame(_rows(good)))
+    return pl.concat(frames, rechunk=True), number
+
+
+def _rows(lines: Iterable[StatementLine]) -> Iterable[tuple[object, ...]]:
+    """Columns of a statement line in the order of `items.LINE_SCHEMA`."""
+    return (
+        (
+            one.date, one.line, one.kind, one.moment, one.stan, one.rrn, one.terminal, one.branch, one.bill,
+            one.amount, one.receipt, one.channel, one.original_moment, one.original_stan,
+        )
+        for one in lines
+    )  # fmt: skip
+
+
+def totals(lines: pl.DataFrame) -> Totals:
+    """Gross numbers and amounts of a frame of lines."""
+    credit = pl.col("kind") == "P"
+    fen = pl.col("amount")
+    row = lines.select(
+        credit.sum(), a=fen.filter(credit).sum(), b=(~credit).sum(), c=fen.filter(~credit).sum()
+    ).row(0)
+    return Totals(*(int(v or 0) for v in row))

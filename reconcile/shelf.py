@@ -1,0 +1,258 @@
+"""The papers of the end of the day in the store: bank files and their lines, exceptions, states of dates.
+
+The only module of the folder that writes tables, and the only one that knows their SQL besides `figures`. No write
+holds a book's lock for long: lines are staged in chunks that nobody reads until the file is accepted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
+
+from shebao.ledger.day import DAY_US, add_days
+from shebao.ledger.facts import Book, Day
+from shebao.ledger.reading import detail_lines
+from shebao.ledger.schema import bill, book, day, event, open_import, payment
+from shebao.ledger.schema_day import bank_file, bank_line, exception
+
+from .items import LINE_SCHEMA, frame
+from .worklist import NOT_BLOCKING, UNDECIDED, Row
+
+CHUNK: Final = 2000  # rows a transaction writes: well under 100 ms on SQLite
+WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
+
+Transaction = AbstractContextManager[Connection]
+
+
+class AcceptedFile(NamedTuple):
+    """A row of `bank_file`."""
+
+    book_id: int
+    date: int
+    digest: str
+    accepted_us: int
+    staged_us: int
+    payments: int
+    payments_fen: int
+    reversals: int
+    reversals_fen: int
+    classes: dict[str, int]
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def book_of(conn: Connection, book_id: int) -> Book | None:
+    found = conn.execute(select(book).where(book.c.book_id == book_id)).first()
+    return None if found is None else Book(*found)
+
+
+def day_of(conn: Connection, book_id: int, date: int) -> Day | None:
+    found = conn.execute(select(day).where(day.c.book_id == book_id, day.c.date == date)).first()
+    return None if found is None else Day(*found)
+
+
+def days_of(conn: Connection, book_id: int) -> list[Day]:
+    """Every date of a book, the oldest first."""
+    return [Day(*r) for r in conn.execute(select(day).where(day.c.book_id == book_id).order_by(day.c.date))]
+
+
+def latest_closed(conn: Connection, book_id: int) -> int | None:
+    query = select(func.max(day.c.date)).where(day.c.book_id == book_id, day.c.state != "OPEN")
+    found: int | None = conn.execute(query).scalar()
+    return found
+
+
+def file_of(conn: Connection, book_id: int, date: int) -> AcceptedFile | None:
+    found = conn.execute(select(bank_file).where(bank_file.c.book_id == book_id, bank_file.c.date == date)).first()
+    return None if found is None else _file(tuple(found))
+
+
+def files_of(conn: Connection, book_id: int) -> dict[int, AcceptedFile]:
+    rows = conn.execute(select(bank_file).where(bank_file.c.book_id == book_id))
+    return {r.date: _file(tuple(r)) for r in rows}
+
+
+def _file(row: tuple[Any, ...]) -> AcceptedFile:
+    return AcceptedFile._make((*row[:-1], json.loads(row[-1])))
+
+
+def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> list[int]:
+    """Dates of a span whose bank file is accepted."""
+    query = select(bank_file.c.date).where(bank_file.c.book_id == book_id, bank_file.c.date.between(first, last))
+    return [int(d) for d in conn.execute(query).scalars()]
+
+
+def ledger_lines(conn: Connection, book_id: int, date: int) -> pl.DataFrame:
+    """The detail lines of a date as a frame of lines; `line` counts from 1 in order of commit."""
+    return frame(
+        (
+            one.date, number, one.kind, one.moment, one.stan, one.rrn.rstrip(" "), one.terminal.rstrip(" "),
+            one.branch.rstrip(" "), one.bill, one.amount, one.receipt, one.channel, one.original_moment,
+            one.original_stan,
+        )
+        for number, one in enumerate(detail_lines(conn, book_id, date), 1)
+    )  # fmt: skip
+
+
+def bank_lines(conn: Connection, book_id: int, first: int, last: int, but: int, bills: pl.Series) -> pl.DataFrame:
+    """Lines of accepted files of a span, `but` one date, of some bills only."""
+    query = (
+        select(*(bank_line.c[name] for name in LINE_SCHEMA))
+        .join(
+            bank_file,
+            and_(bank_file.c.book_id == bank_line.c.book_id, bank_file.c.staged_us == bank_line.c.staged_us),
+        )
+        .where(bank_file.c.book_id == book_id, bank_file.c.date.between(first, last), bank_file.c.date != but)
+    )
+    found = [frame([])]
+    for rows in conn.execution_options(stream_results=True).execute(query).partitions(20_000):
+        found.append(frame(tuple(r) for r in rows).filter(pl.col("bill").is_in(bills.implode())))
+    return pl.concat(found)
+
+
+def exceptions(
+    conn: Connection, book_id: int, first: int = 0, last: int = 99_999_999, states: Collection[str] = ()
+) -> list[Row]:
+    query = select(*(exception.c[name] for name in Row._fields)).where(
+        exception.c.book_id == book_id, exception.c.date.between(first, last)
+    )
+    if states:
+        query = query.where(exception.c.state.in_(tuple(states)))
+    return [Row(*r) for r in conn.execute(query.order_by(exception.c.date, exception.c.id))]
+
+
+def late_reversals(conn: Connection, book_id: int) -> pl.DataFrame:
+    """moment and STAN of the reversals that were answered R2."""
+    query = (
+        select(event.c.trace)
+        .join(exception, and_(exception.c.book_id == event.c.book_id, exception.c.seq == event.c.seq))
+        .where(exception.c.book_id == book_id, exception.c.item_class == "LATE_REVERSAL")
+    )
+    traces = [f"20{trace:018d}" for trace in conn.execute(query).scalars()]
+    return pl.DataFrame(
+        {"moment": [t[:14] for t in traces], "stan": [t[14:] for t in traces]},
+        schema={"moment": pl.String, "stan": pl.String},
+    )
+
+
+def payable_amounts(conn: Connection, numbers: Iterable[str], today: int) -> dict[str, int]:
+    """Bill number → amount, of those that can be paid on `today`."""
+    found = {}
+    for number in sorted(set(numbers)):
+        row = conn.execute(
+            select(bill.c.amount, bill.c.status, bill.c.last_day).where(
+                bill.c.division == int(number[:6]), bill.c.number == int(number[:19]),
+                bill.c.import_id.not_in(select(open_import.c.import_id)),
+            )
+        ).first()
+        if row and row.status == "OUTSTANDING" and row.last_day >= today:
+            found[number] = int(row.amount)
+    return found
+
+
+def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
+    """The ledger's own values of an exception from the wire: its payment, or the message that opened it."""
+    row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == seq)).first()
+    if row is None:
+        opened = conn.execute(select(event.c.origin_seq).where(event.c.book_id == book_id, event.c.seq == seq)).scalar()
+        row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == opened)).first()
+    if row is None:
+        return {}
+    names = ("date", "stan", "rrn", "terminal", "branch", "bill", "amount", "receipt", "channel")
+    return {**{n: getattr(row, n) for n in names}, "moment": str(row.moment), "kind": "P", "live": row.state == "LIVE"}
+
+
+def due(conn: Connection, book_id: int, date: int) -> int:
+    """Fen that the bank owes for a date: its net, with what it lists in another date than the ledger (section 6).
+
+    Corrections made for its exceptions will join here once they can be made.
+    """
+    row = day_of(conn, book_id, date)
+    moved = select(func.coalesce(func.sum(exception.c.moved_fen), 0)).where(exception.c.book_id == book_id)
+    here = conn.execute(moved.where(exception.c.date == date, exception.c.moved_fen != 0)).scalar()
+    away = conn.execute(moved.where(exception.c.ledger_date == date, exception.c.moved_fen != 0)).scalar()
+    return (row.credits_fen - row.reversals_fen if row else 0) + int(here or 0) - int(away or 0)
+
+
+def undecided(conn: Connection, book_id: int, date: int) -> int:
+    """Exceptions of a date that nobody has decided; carried ones and suspense items do not count."""
+    query = select(func.count()).select_from(exception).where(
+        exception.c.book_id == book_id, exception.c.date == date,
+        exception.c.state.in_(UNDECIDED), exception.c.item_class != NOT_BLOCKING,
+    )  # fmt: skip
+    return int(conn.execute(query).scalar() or 0)
+
+
+# -- writing: the caller holds the book's lock -----------------------------------------------------------------------
+
+
+def fresh_staging(conn: Connection, book_id: int, now_us: int) -> int:
+    """A number for lines to be staged under; forgets what was staged long ago for a file that never was accepted."""
+    known = select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)
+    old = bank_line.c.staged_us < now_us - WRITTEN_DAYS * DAY_US
+    conn.execute(delete(bank_line).where(bank_line.c.book_id == book_id, old, bank_line.c.staged_us.not_in(known)))
+    used = conn.execute(select(func.max(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)).scalar()
+    empty = conn.execute(select(func.max(bank_file.c.staged_us)).where(bank_file.c.book_id == book_id)).scalar()
+    return max(now_us, (used or 0) + 1, (empty or 0) + 1)
+
+
+def stage(conn: Connection, book_id: int, staged_us: int, rows: Iterable[dict[str, object]]) -> None:
+    named = [{**row, "book_id": book_id, "staged_us": staged_us} for row in rows]
+    if named:
+        conn.execute(insert(bank_line), named)
+
+
+def accept(conn: Connection, one: AcceptedFile) -> None:
+    """Makes a file, or what a new run found in it, the date's."""
+    same = and_(bank_file.c.book_id == one.book_id, bank_file.c.date == one.date)
+    values = one._asdict() | {"classes_json": json.dumps(one.classes)}
+    del values["classes"]
+    if not conn.execute(update(bank_file).where(same).values(values)).rowcount:
+        conn.execute(insert(bank_file).values(values))
+
+
+def write(conn: Connection, rows: Iterable[Row]) -> None:
+    """New rows get the book's next ids, but for those that another run has just written; changed ones are replaced."""
+    rows = list(rows)
+    new, changed = [r for r in rows if not r.id], [r for r in rows if r.id]
+    if new:
+        book_id = new[0].book_id
+        here = and_(exception.c.book_id == book_id, exception.c.date.in_({r.date for r in new}))
+        known = {tuple(r) for r in conn.execute(select(exception.c.date, exception.c.item_key).where(here))}
+        new = [r for r in new if (r.date, r.item_key) not in known]
+    if new:
+        first = conn.execute(select(book.c.next_exception).where(book.c.book_id == book_id)).scalar_one()
+        conn.execute(insert(exception), [r._replace(id=first + n)._asdict() for n, r in enumerate(new)])
+        conn.execute(update(book).where(book.c.book_id == book_id).values(next_exception=first + len(new)))
+    for row in changed:
+        same = and_(exception.c.book_id == row.book_id, exception.c.id == row.id, exception.c.state != "DECIDED")
+        conn.execute(update(exception).where(same).values(row._asdict()))
+
+
+def judge(conn: Connection, book_id: int, date: int) -> str:
+    """Works out a closed date's state and writes it: settlement.md section 3. Gives the state."""
+    row = day_of(conn, book_id, date)
+    if row is None or row.state == "OPEN":
+        return row.state if row else ""
+    state = "CLOSED"
+    if file_of(conn, book_id, date) and not undecided(conn, book_id, date):
+        state = "RECONCILED" if due(conn, book_id, date) else "SETTLED"
+    if state != row.state:
+        conn.execute(update(day).where(day.c.book_id == book_id, day.c.date == date).values(state=state))
+    return state
+
+
+def chunks(rows: list[Row], size: int = CHUNK) -> Iterator[list[Row]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def around(date: int, days: int) -> tuple[int, int]:
+    return add_days(date, -days), add_days(date, days)
+

@@ -1,0 +1,202 @@
+"""Exceptions as a worklist: what a run found → rows that keep their ids, and the list that people read.
+
+Pure: rows in, rows out; `shelf` reads and writes them. A row is known again by its date and `item_key` (which line
+it is about), so running a day again adds nothing twice. Deciding about a row is not here yet.
+
+    found, not stored          -> OPEN                      (OTHER_DATE: CLOSED at once, it explains itself)
+    found again                -> as it was, its class kept up to date; a CLOSED one is OPEN again
+    stored, not found any more -> CLOSED                    (a later line or file settled it)
+    DECIDED                    -> stays, whatever is found
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from shebao.ledger.day import days_between
+
+FROM_THE_WIRE: Final = ("SUSPENSE", "LATE_REVERSAL")
+UNDECIDED: Final = ("OPEN", "PROPOSED")
+LISTED: Final = ("OPEN", "PROPOSED", "CARRIED")
+NOT_BLOCKING: Final = "SUSPENSE"  # settlement.md section 3
+
+# class -> (default proposal, in words: Chinese, English)
+PROPOSALS: Final[dict[str, tuple[str, str, str]]] = {
+    "DUPLICATE": ("return", "请银行退回", "ask the bank to return it"),
+    "AMOUNT_DIFFERS": ("ask", "向银行查询", "ask the bank"),
+    "STATE_DIFFERS": ("follow", "以银行资金为准", "follow the bank's money"),
+    "BANK_ONLY": ("pay", "可缴则入账,否则挂账", "pay the bill if it is payable, else suspense"),
+    "LEDGER_ONLY": ("carry", "等下一日文件,再冲正", "carry while the next file is out, then reverse"),
+    "SUSPENSE": ("pay", "查明后入账或退回", "apply it to a bill, or return it"),
+    "LATE_REVERSAL": ("reverse", "核实后冲正", "reverse it once checked"),
+    "OTHER_DATE": ("", "", ""),
+}
+CHINESE: Final = {
+    "DUPLICATE": "重复", "AMOUNT_DIFFERS": "金额不符", "STATE_DIFFERS": "状态不符", "OTHER_DATE": "跨日",
+    "MATCHED": "相符", "BANK_ONLY": "长款", "LEDGER_ONLY": "短款", "SUSPENSE": "挂账", "LATE_REVERSAL": "迟到冲正",
+}  # fmt: skip
+
+
+class Row(NamedTuple):
+    """A row of `exception`; `id` 0: not stored yet."""
+
+    book_id: int
+    id: int
+    date: int
+    item_class: str
+    state: str
+    seq: int
+    trace: int
+    bill: str
+    amount: int
+    opened_us: int
+    proposal: str
+    ledger_json: str
+    bank_json: str
+    item_key: str
+    ledger_date: int
+    moved_fen: int
+
+
+class Changes(NamedTuple):
+    new: list[Row]
+    changed: list[Row]
+
+
+def findings(items: pl.DataFrame, ledger: pl.DataFrame, bank: pl.DataFrame, book_id: int, now_us: int) -> list[Row]:
+    """The rows that differing items ask for. Frames: `match`'s items, and the lines that they point to."""
+    differing = items.filter(pl.col("item_class") != "MATCHED")
+    if differing.is_empty():
+        return []
+    told = {whose: _lines(differing, lines, whose) for whose, lines in (("ledger", ledger), ("bank", bank))}
+    seen: Counter[tuple[int, str]] = Counter()
+    rows = []
+    for item in differing.sort("bank_date", "bank_line", "ledger_date", "ledger_line").iter_rows(named=True):
+        ours = told["ledger"].get((item["ledger_date"], item["ledger_line"]))
+        theirs = told["bank"].get((item["bank_date"], item["bank_line"]))
+        row = _row(item, ours, theirs, book_id, now_us)
+        seen[row.date, row.item_key] += 1
+        rows.append(row._replace(item_key=f"{row.item_key}:{seen[row.date, row.item_key]}"))
+    return rows
+
+
+def _lines(items: pl.DataFrame, lines: pl.DataFrame, whose: str) -> dict[tuple[int, int], dict[str, Any]]:
+    wanted = items.select(date=f"{whose}_date", line=f"{whose}_line").drop_nulls()
+    found = lines.join(wanted, on=["date", "line"], how="semi")
+    return {(row["date"], row["line"]): row for row in found.iter_rows(named=True)}
+
+
+def _row(
+    item: Mapping[str, Any], ours: dict[str, Any] | None, theirs: dict[str, Any] | None, book_id: int, now_us: int
+) -> Row:
+    line = theirs or ours
+    if line is None:
+        raise LookupError(f"an item without a line: {dict(item)}")
+    sign = -1 if item["kind"] == "R" else 1
+    moved = sign * ours["amount"] if ours and theirs and ours["date"] != theirs["date"] and item["ledger_live"] else 0
+    return Row(
+        book_id, 0, line["date"], item["item_class"], "CLOSED" if item["item_class"] == "OTHER_DATE" else "OPEN",
+        0, int(line["moment"][2:] + line["stan"]), line["bill"], line["amount"], now_us, "",
+        _told(ours, item["ledger_live"], file_line=False), _told(theirs, item["bank_live"], file_line=True),
+        f"{'B' if theirs else 'L'}:{item['kind']}:{line['moment']}:{line['stan']}:{line['bill']}",
+        ours["date"] if ours else 0, moved,
+    )  # fmt: skip
+
+
+def _told(line: Mapping[str, Any] | None, live: bool | None, file_line: bool) -> str:
+    """One side's values as JSON text; empty when that side has no line."""
+    if line is None:
+        return ""
+    shown = {name: value for name, value in line.items() if name != "line" or file_line}
+    return json.dumps({**shown, "date": iso(line["date"]), "live": live}, ensure_ascii=False, separators=(",", ":"))
+
+
+def changes(stored: Iterable[Row], found: Iterable[Row]) -> Changes:
+    """What to write so that the stored rows say what was found. `stored`: the rows that the run may touch."""
+    before = {(row.date, row.item_key): row for row in stored if row.item_class not in FROM_THE_WIRE}
+    new, changed = [], []
+    for row in found:
+        old = before.pop((row.date, row.item_key), None)
+        if old is None:
+            new.append(row)
+            continue
+        kept = _again(old, row)
+        if kept != old:
+            changed.append(kept)
+    for old in before.values():
+        if old.state in LISTED or old.moved_fen:
+            changed.append(old._replace(state="DECIDED" if old.state == "DECIDED" else "CLOSED", moved_fen=0))
+    return Changes(new, changed)
+
+
+def _again(old: Row, row: Row) -> Row:
+    if old.state == "DECIDED":
+        return old
+    if old.state in LISTED and row.state == "OPEN" and old.item_class == row.item_class:
+        state, proposal = old.state, old.proposal
+    else:
+        state, proposal = row.state, ""
+    return row._replace(id=old.id, opened_us=old.opened_us, state=state, proposal=proposal)
+
+
+def blocks(row: Row) -> bool:
+    """Whether a row keeps its date from being RECONCILED, and counts in `exceptions_open`."""
+    return row.state in UNDECIDED and row.item_class != NOT_BLOCKING
+
+
+# -- the list -------------------------------------------------------------------------------------------------------
+
+
+def default_proposal(row: Row, payable: bool, next_file_is_in: bool) -> str:
+    """The action proposed when nobody has proposed one (settlement.md section 5).
+
+    payable: the bill can be paid now with exactly this amount; next_file_is_in: the bank's file of a later date.
+    """
+    if row.proposal:
+        return row.proposal
+    if row.item_class in ("BANK_ONLY", "SUSPENSE"):
+        return "pay" if payable else ("suspense" if row.item_class == "BANK_ONLY" else "return")
+    if row.item_class == "LEDGER_ONLY":
+        return "reverse" if next_file_is_in else "carry"
+    if row.item_class == "STATE_DIFFERS":
+        return _follow(row)
+    return PROPOSALS[row.item_class][0]
+
+
+def _follow(row: Row) -> str:
+    """The bank's money: where its side is live the payment is booked, where it is reversed the ledger's is undone."""
+    told = json.loads(row.bank_json) if row.bank_json else {}
+    if not told:  # the ledger alone undid it: for the bank the money is still there; or alone let it stand again
+        return "reverse" if json.loads(row.ledger_json)["kind"] == "P" else "pay"
+    if told["kind"] != "P":
+        return "reverse"
+    return "pay" if told["live"] else "reverse"
+
+
+def as_json(row: Row, bank: str, today: int, proposal: str, opened: int) -> dict[str, Any]:
+    """One exception as `reconcile exceptions --json` prints it; amounts in fen, dates YYYY-MM-DD."""
+    return {
+        "id": f"{bank}-{row.id}",
+        "bank": bank,
+        "date": iso(row.date),
+        "class": row.item_class,
+        "bill": row.bill,
+        "amount": row.amount,
+        "stan": f"{row.trace:018d}"[-6:],
+        "proposal": proposal,
+        "state": row.state,
+        "ledger": json.loads(row.ledger_json) if row.ledger_json else {},
+        "bank_line": json.loads(row.bank_json) if row.bank_json else {},
+        "age_days": max(0, days_between(opened, today)),
+        "time": f"20{row.trace:018d}"[:14],
+    }
+
+
+def iso(date: int) -> str:
+    """YYYYMMDD → YYYY-MM-DD."""
+    return f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
