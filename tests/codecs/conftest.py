@@ -1,12 +1,15 @@
 """A small day of statement lines and the four [statement] tables, for the tests of the layouts."""
 
 import io
+import json
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import strategies as st
 
+from shebao.codecs.dialect import load_dialect
 from shebao.codecs.section import read_toml
 from shebao.codecs.statement import (
     LineFault,
@@ -150,3 +153,21 @@ def kit():
             )
         }
     )
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def dialects():
+    """The four shipped dialects and a fifth, a UnionPay POS line, by name."""
+    paths = [*(ROOT / "etc/dialects").glob("*.toml"), ROOT / "tests/data/unionpay_pos.toml"]
+    loaded = [load_dialect(path.read_text(encoding="utf-8"), path.name) for path in paths]
+    return {dialect.name: dialect for dialect in loaded}
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """The golden frames by dialect: `mac_key` and `messages` (name, mti, fields, de48, frame)."""
+    paths = (ROOT / "tests/data/vectors").glob("*.json")
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
