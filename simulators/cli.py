@@ -12,32 +12,20 @@ import click
 from twisted.internet.error import ConnectError
 
 import shebao
-from shebao.codecs.settings import SettingsError, SwitchSettings
+from shebao.codecs.settings import SwitchSettings
 
 from . import config, load, population, statements, traffic
 from .bank import TIMEOUT_S, Bank
-from .client import LINES_MAX, WINDOW, Driver
+from .client import LINES_MAX, WINDOW, Driver, SignOnFailed
+from .commands import FAILED, INTERRUPTED, REFUSED, OneLineGroup, Stop
 from .messages import Order
 from .planting import CLASS_OF, NothingToPlant, plant
 from .population import BillsFault
 from .script import Interrupted, day_after, moment_now, run_script, today
 from .wire import Wire
 
-USAGE, REFUSED, INTERRUPTED = 2, 3, 130
 
-
-class Failed(click.ClickException):
-    """One line on standard error, and an exit status."""
-
-    def __init__(self, text: str, status: int = USAGE) -> None:
-        super().__init__(text)
-        setattr(self, "exit_code", status)  # noqa: B010  click declares it as the class's
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"banksim: {self.message}", err=True)
-
-
-@click.group()
+@click.group(cls=OneLineGroup, name="banksim")
 @click.version_option(shebao.__version__, prog_name="banksim")
 @click.option("--config", "path", type=click.Path(path_type=Path), default=Path("etc/switch.toml"), show_default=True,
               help="The switch's configuration: ports, institutions, dialects.")  # fmt: skip
@@ -99,7 +87,7 @@ def write_population(made: population.Population, out: Path) -> tuple[Path, Path
               help=f"Discrepancies in that file: {', '.join(CLASS_OF)}.")  # fmt: skip
 @click.option("--cut-over", "cut_over", is_flag=True, help="At the end, cut over by message.")
 @click.pass_obj
-def run(path: Path, /, bank: str, planted: tuple[str, ...], statement: bool, cut_over: bool, **options: Any) -> None:
+def run(path: Path, /, bank: str, planted: tuple[str, ...], statement: bool, cut_over: bool, **options: Any) -> int:
     """One bank core: sign-on, a day's traffic with its troubles, totals, its own statement file."""
     settings, drivers, bills = _prepare(path, [bank], options)
     wanted = _wanted(planted)
@@ -117,7 +105,7 @@ def run(path: Path, /, bank: str, planted: tuple[str, ...], statement: bool, cut
             said += _statement(settings, driver.bank, day, wanted, options["seed"])
         return said
 
-    _say(script, drivers)
+    return _say(script, drivers)
 
 
 async def _end_of_day(driver: Driver, day: int, cut_over: bool) -> list[str]:
@@ -141,7 +129,7 @@ def _statement(settings: SwitchSettings, bank: Bank, day: int, wanted: dict[str,
 @click.option("--bank", "banks", multiple=True, required=True, help="May be given several times.")
 @_shared
 @click.pass_obj
-def load_command(path: Path, /, banks: tuple[str, ...], **options: Any) -> None:
+def load_command(path: Path, /, banks: tuple[str, ...], **options: Any) -> int:
     """Payments as fast as they go, or at a rate; every reply checked."""
     _, wires, bills = _prepare(path, list(banks), options)
     day = today()
@@ -156,7 +144,7 @@ def load_command(path: Path, /, banks: tuple[str, ...], **options: Any) -> None:
             await driver.close()
         return [load.report(measured), *(problem for driver in drivers for problem in driver.bank.problems)]
 
-    _say(script, wires)
+    return _say(script, wires)
 
 
 Prepared = tuple[Wire, tuple[str, int]]
@@ -173,15 +161,18 @@ def _prepare(path: Path, banks: list[str], options: dict[str, Any]) -> tuple[Swi
             wire = config.make_wire(settings, bank, config.read_dialect(bank.dialect, path), keys[name])
             prepared.append((wire, (bank.listen.host, bank.listen.port)))
         bills = _bills(options["bills_file"])[: options["payments"]]
-    except (SettingsError, BillsFault, ValueError) as fault:
-        raise Failed(str(fault)) from None
+    except (BillsFault, ValueError) as fault:
+        raise Stop(str(fault)) from None
     return settings, prepared, [bills[n :: len(banks)] for n in range(len(banks))]
 
 
 def _keys(banks: list[str], options: dict[str, Any]) -> dict[str, str]:
     if options["keys"] is not None:
-        with click.open_file(str(options["keys"]), encoding="utf-8") as file:
-            keys = dict(config.read_keys(file.read()))
+        try:
+            with click.open_file(str(options["keys"]), encoding="utf-8") as file:
+                keys = dict(config.read_keys(file.read()))
+        except OSError as fault:
+            raise ValueError(f"{options['keys']}: {fault.strerror}; write lines bank=hex into it") from None
     elif options["key"] is not None and len(banks) == 1:
         keys = {banks[0]: (sys.stdin.readline() if options["key"] == "-" else options["key"]).strip()}
     else:
@@ -217,20 +208,19 @@ async def _drive(reactor: Any, drivers: list[Driver], orders: Sequence[Iterable[
     return began, reactor.seconds()
 
 
-def _say(script: Any, wires: list[Prepared]) -> None:
+def _say(script: Any, wires: list[Prepared]) -> int:
     try:
         said = run_script(script)
     except ConnectError:
         ports = ", ".join(f"{host}:{port}" for _, (host, port) in wires)
-        raise Failed(f"nobody listens at {ports}; start the daemon: switchd run", REFUSED) from None
-    except NothingToPlant as fault:
-        raise Failed(str(fault), REFUSED) from None
+        raise Stop(f"nobody listens at {ports}; start the daemon: switchd run", REFUSED) from None
+    except (NothingToPlant, SignOnFailed) as fault:
+        raise Stop(str(fault), REFUSED) from None
     except Interrupted:
-        raise Failed("interrupted", INTERRUPTED) from None
+        raise Stop("interrupted", INTERRUPTED) from None
     for line in said:
         click.echo(line)
-    if not said[0].endswith(" 0 problems"):
-        raise SystemExit(1)
+    return 0 if said[0].endswith(" 0 problems") else FAILED
 
 
 def _wanted(planted: tuple[str, ...]) -> dict[str, int]:
@@ -238,7 +228,7 @@ def _wanted(planted: tuple[str, ...]) -> dict[str, int]:
     for text in planted:
         kind, _, count = text.partition("=")
         if kind not in CLASS_OF or not (count.isascii() and count.isdigit()):
-            raise Failed(f"--plant {text}: write KIND=N with a kind of {', '.join(CLASS_OF)}")
+            raise Stop(f"--plant {text}: write KIND=N with a kind of {', '.join(CLASS_OF)}")
         wanted[kind] = int(count)
     return wanted
 
@@ -250,5 +240,5 @@ def _day(text: str | None) -> int:
     try:
         population.as_date(int(digits))
     except ValueError:
-        raise Failed(f"--date {text}: write a date that exists as YYYY-MM-DD") from None
+        raise Stop(f"--date {text}: write a date that exists as YYYY-MM-DD") from None
     return int(digits)

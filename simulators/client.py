@@ -24,8 +24,13 @@ TICK_S: Final = 0.02
 RECONNECT_S: Final = 0.2
 WINDOW: Final = 64  # messages in flight per line
 LINES_MAX: Final = 64
+SIGN_ON_WITHIN_S: Final = 15.0  # of our clock, for all lines
 
 Answered = tuple[Reply | None, Decoded | None]
+
+
+class SignOnFailed(Exception):
+    """Connected, perhaps, but not signed on in time; one line for the user."""
 
 
 class BankLine(Protocol):
@@ -97,12 +102,14 @@ class Driver:
     # What a script asks for
 
     def open(self) -> Deferred[None]:
-        """Connects; fires when every line is signed on, fails when the port can't be reached."""
+        """Connects; fires when every line is signed on, fails when the port can't be reached or does not let us."""
         self._signed_on = Deferred()
+        self._began = self._reactor.seconds()
+        signed_on = self._signed_on
         self._ticker.start(TICK_S, now=False)
         for _ in range(self._lines_wanted):
             self._connect()
-        return self._signed_on
+        return signed_on
 
     def run(self, orders: Iterable[Order]) -> Deferred[None]:
         """Offers these orders; fires when each came to its end and nothing is in flight."""
@@ -214,6 +221,10 @@ class Driver:
 
     def _tick(self) -> None:
         self.bank.tick(self._now())
+        if self._signed_on is not None and self._reactor.seconds() - self._began > SIGN_ON_WITHIN_S:
+            signed_on, self._signed_on = self._signed_on, None
+            why = self.bank.problems[-1] if self.bank.problems else "no answer"
+            signed_on.errback(SignOnFailed(f"{self.bank.who.bank}: not signed on: {why}"))
         self._turn()
 
     def _turn(self) -> None:

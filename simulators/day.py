@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 
@@ -36,6 +37,7 @@ POLL_S: Final = 0.1
 LINES: Final = 2  # of each bank
 LINES_BREAK_AT: Final = 0.4  # of that bank's orders
 LINES_DOWN_S: Final = 0.5
+STANDSTILL_S: Final = 60.0  # without one order done: give up
 COLUMNS: Final = (
     "bank", "net yuan", "credits", "undone", "lost races", "repeats", "time-outs", "reversals", "voids", "advices",
 )  # fmt: skip
@@ -49,6 +51,7 @@ class Day:
     def __init__(self, reactor: Any, screen: Screen, stage: Stage, children: Children, plan: Programme) -> None:
         self._reactor, self._screen, self._stage, self._children, self._plan = reactor, screen, stage, children, plan
         self._tomorrow = script.day_after(plan.day)
+        self._log = stage.folder / "switchd.log"
         self._daemon: subprocess.Popen[bytes] | None = None
         self._drivers = {
             name: Driver(reactor, Bank(wire, script.moment_now), stage.address(name), lines=LINES, speed=SPEED)
@@ -102,19 +105,21 @@ class Day:
         self._screen.step("People and bills imported.")
 
     async def _start_daemon(self) -> None:
-        log = self._stage.folder / "switchd.log"
-        self._daemon = self._children.daemon(log)
+        self._daemon = self._children.daemon(self._log)
         host, port = self._stage.settings.admin_listen
         url = f"http://{host}:{port}/readyz"
         until = self._reactor.seconds() + READY_WITHIN_S
         while not await deferToThread(_answers, url):
-            if self._daemon.poll() is not None or self._reactor.seconds() > until:
-                raise Wrong(f"the daemon did not become ready; its log is {log}: {_last_line(log)}")
+            if not self._daemon_lives() or self._reactor.seconds() > until:
+                raise Wrong(f"the daemon did not become ready; its log is {self._log}: {_last(self._log)}")
             await script.sleep(self._reactor, POLL_S)
         for driver in self._drivers.values():
             await driver.open()
         ports = ", ".join(f"{bank} {listen[1]}" for bank, listen in self._ports().items())
         self._screen.step(f"The daemon is ready; {LINES} lines of each bank are signed on ({ports}).")
+
+    def _daemon_lives(self) -> bool:
+        return self._daemon is not None and self._daemon.poll() is None
 
     def _ports(self) -> dict[str, tuple[str, int]]:
         return {bank: self._stage.address(bank) for bank in self._drivers}
@@ -126,15 +131,20 @@ class Day:
         breaks = self._plan.loses_lines
         break_at = int(LINES_BREAK_AT * len(self._plan.orders[breaks]))
         broken = False
+        moved_at, done = self._reactor.seconds(), 0
 
         def look() -> None:
-            nonlocal broken
+            nonlocal broken, moved_at, done
             if not broken and self._drivers[breaks].bank.done >= break_at:
                 broken = True
                 self._drivers[breaks].lose_lines(COLLECTED)
                 self._reactor.callLater(LINES_DOWN_S, self._drivers[breaks].come_back)
                 self._screen.say(f"{breaks}: all lines lost; {COLLECTED} payments are collected without one")
-            self._screen.advance(sum(driver.bank.done for driver in self._drivers.values()), total)
+            before, done = done, sum(driver.bank.done for driver in self._drivers.values())
+            self._screen.advance(done, total)
+            moved_at = self._reactor.seconds() if done != before else moved_at
+            if not self._daemon_lives() or self._reactor.seconds() - moved_at > STANDSTILL_S:
+                paying.cancel()
 
         self._screen.step(f"The doors open: {total:,} payments over {len(self._drivers)} banks.")
         self._screen.begin("paying", total)
@@ -143,8 +153,12 @@ class Day:
         watch.start(POLL_S, now=False)
         began = self._reactor.seconds()
         drivers = list(self._drivers.values())
+        paying = load.run_all(drivers, [self._plan.orders[bank] for bank in self._drivers])
         try:
-            await load.run_all(drivers, [self._plan.orders[bank] for bank in self._drivers])
+            await paying
+        except CancelledError:
+            what = "nothing moves any more" if self._daemon_lives() else "the daemon ended"
+            raise Wrong(f"{what} after {done} of {total} payments; its log is {self._log}: {_last(self._log)}") from None
         finally:
             watch.stop()
             self._screen.end()
@@ -295,7 +309,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _last_line(path: Path) -> str:
+def _last(path: Path) -> str:
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it is empty"
 

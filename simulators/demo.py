@@ -15,43 +15,40 @@ from typing import Any
 import click
 
 import shebao
-from shebao.codecs.settings import SettingsError
 
 from . import programme, script, staging
 from .children import Children, CommandFailed
+from .client import SignOnFailed
+from .commands import FAILED, INTERRUPTED, REFUSED, OneLineCommand, Stop
 from .config import CHECKOUT
 from .day import Day, Wrong
 from .programme import PAYMENTS_MIN
 from .screen import Screen
 from .statements import BadFile
 
-FAILED, USAGE, REFUSED, INTERRUPTED = 1, 2, 3, 130
 
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand, name="demo")
 @click.version_option(shebao.__version__, prog_name="demo")
 @click.option("--payments", type=click.IntRange(PAYMENTS_MIN, 1_000_000), default=20_000, show_default=True,
               help="How many bills are paid.")  # fmt: skip
 @click.option("--database", metavar="URL", help="An empty database; a new SQLite file under var/demo if left out.")
 @click.option("--keep-running", is_flag=True, help="The daemon stays up at the end, until Ctrl-C.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another day.")
-def main(payments: int, database: str | None, keep_running: bool, seed: int) -> None:
+def main(payments: int, database: str | None, keep_running: bool, seed: int) -> int:
     """One peak day: bills, four banks over TCP, cut-over, statement files, reconciliation, reports, proof."""
     home = Path(os.environ.get("SHEBAO_HOME") or CHECKOUT)
     try:
         lock = staging.claim(home / "var" / "demo")
     except staging.StageTaken as taken:
-        raise _failed(str(taken), REFUSED) from None
+        raise Stop(str(taken), REFUSED) from None
     with lock:
         try:
             faults = _run(home, payments, database, keep_running, seed)
         except script.Interrupted:
-            raise _failed("interrupted; nothing is left running", INTERRUPTED) from None
-        except SettingsError as fault:
-            raise _failed(str(fault), USAGE) from None
-        except (CommandFailed, Wrong, BadFile) as fault:
-            raise _failed(str(fault), FAILED) from None
-    raise SystemExit(FAILED if faults else 0)
+            raise Stop("interrupted; nothing is left running", INTERRUPTED) from None
+        except (CommandFailed, Wrong, BadFile, SignOnFailed) as fault:
+            raise Stop(str(fault), FAILED) from None
+    return FAILED if faults else 0
 
 
 def _run(home: Path, payments: int, database: str | None, keep_running: bool, seed: int) -> list[str]:
@@ -88,11 +85,6 @@ async def _wait_for_the_day(reactor: Any, screen: Screen) -> None:
         seconds = 86_405 - (clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100)
         screen.step(f"It is nearly midnight: waiting {seconds} s for the new day.")
         await script.sleep(reactor, seconds)
-
-
-def _failed(text: str, status: int) -> SystemExit:
-    click.echo(f"demo: {text}", err=True)
-    return SystemExit(status)
 
 
 if __name__ == "__main__":
