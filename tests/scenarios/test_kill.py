@@ -54,7 +54,9 @@ def kill_and_repeat(switch: Switch, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     banks = list(switch.banks)
     bills_each = kills * IN_FLIGHT + 100
-    bills = {bill_number(n): AMOUNT for k in range(len(banks)) for n in range(k * bills_each + 1, (k + 1) * bills_each + 1)}
+    bills = {
+        bill_number(n): AMOUNT for k in range(len(banks)) for n in range(k * bills_each + 1, (k + 1) * bills_each + 1)
+    }
     switch.prepare(bills)
     tellers = [Teller(bank, k * bills_each + 1) for k, bank in enumerate(banks)]
     for _ in range(kills):
@@ -80,7 +82,9 @@ def kill_and_repeat(switch: Switch, kills: int, seed: int) -> None:
     assert done == kills * IN_FLIGHT * len(banks)
     verify = switch.run("ledgerctl", "verify", check=False)
     assert verify.returncode == 0, verify.stdout + verify.stderr
-    balance = {row["account"]: row["balance"] for row in json.loads(switch.run("ledgerctl", "balance", "--json").stdout)}
+    balance = {
+        row["account"]: row["balance"] for row in json.loads(switch.run("ledgerctl", "balance", "--json").stdout)
+    }
     assert balance["fund:390"] == done * AMOUNT
     receipts = [reply.tags.get("RN") for teller in tellers for reply in teller.answered.values()]
     assert len(set(receipts)) == done

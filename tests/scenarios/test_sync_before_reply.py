@@ -19,7 +19,15 @@ def test_fdatasync_of_the_log_before_the_reply(tmp_path: Path) -> None:
     bills = {bill_number(n): 48_000 for n in range(1, 6)}
     trace = tmp_path / "trace"
     switch = Switch(tmp_path / "s", banks=("rcb",))
-    switch.under = ("strace", "-f", "-yy", "-e", "trace=fsync,fdatasync,recvfrom,read,sendto,write,writev,sendmsg", "-o", str(trace))
+    switch.under = (
+        "strace",
+        "-f",
+        "-yy",
+        "-e",
+        "trace=fsync,fdatasync,recvfrom,read,sendto,write,writev,sendmsg",
+        "-o",
+        str(trace),
+    )
     with switch.prepare(bills).start():
         with switch.line("rcb").sign_on() as line:
             peer = f"127.0.0.1:{line.socket.getsockname()[1]}"

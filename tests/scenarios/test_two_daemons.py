@@ -15,7 +15,10 @@ AMOUNT = 1_530_000
 @pytest.mark.timeout(120)
 def test_one_winner_each(tmp_path: Path, empty_postgres_url: str) -> None:
     bills = {bill_number(n): AMOUNT for n in range(1, ROUNDS + 1)}
-    with Switch(tmp_path / "a", database=empty_postgres_url) as first, Switch(tmp_path / "b", database=empty_postgres_url) as second:
+    with (
+        Switch(tmp_path / "a", database=empty_postgres_url) as first,
+        Switch(tmp_path / "b", database=empty_postgres_url) as second,
+    ):
         first.prepare(bills)
         (second.folder / "master.key").write_bytes((first.folder / "master.key").read_bytes())
         (second.folder / "master.key").chmod(0o600)

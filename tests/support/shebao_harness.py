@@ -135,8 +135,18 @@ class Line:
         assert reply.code == "00", reply
         return self
 
-    def money(self, mti: str, stan: str, bill: str, amount: int, *, when: str = "", proc: str = "500000",
-              original: tuple[str, str, str] | None = None, more: Iterable[tuple[str, str]] = ()) -> None:
+    def money(
+        self,
+        mti: str,
+        stan: str,
+        bill: str,
+        amount: int,
+        *,
+        when: str = "",
+        proc: str = "500000",
+        original: tuple[str, str, str] | None = None,
+        more: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Sends a payment, advice, void or reversal; `original` is (MTI, DE7, STAN)."""
         when = when or moment()
         fields = {3: proc, 4: f"{amount:012d}", 7: when, 11: stan, 37: f"R{when[4:]}{stan[1:]}", 49: "156"}
@@ -180,14 +190,18 @@ class Switch:
         self.write_config()
 
     def write_config(self, **bank_lines: str) -> None:
-        text = [f'[switch]\ninstitution = "{INSTITUTION}"\ndatabase = "{self.database}"\n'
-                f'state_dir = "{self.folder}/var"\nmaster_key_file = "{self.folder}/master.key"\n'
-                f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n[limits]\n{self.limits}\n']
+        text = [
+            f'[switch]\ninstitution = "{INSTITUTION}"\ndatabase = "{self.database}"\n'
+            f'state_dir = "{self.folder}/var"\nmaster_key_file = "{self.folder}/master.key"\n'
+            f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n[limits]\n{self.limits}\n'
+        ]
         for bank in self.banks:
             number, institution = BANKS[bank]
-            text.append(f'[banks.{bank}]\nname = "{bank}"\nnumber = "{number}"\ninstitution = "{institution}"\n'
-                        f'dialect = "{bank}"\nlisten = "127.0.0.1:{self.ports[bank]}"\nallow = ["127.0.0.1/32"]\n'
-                        f'cutover = "{bank_lines.get(bank, "23:59:59")}"\n')
+            text.append(
+                f'[banks.{bank}]\nname = "{bank}"\nnumber = "{number}"\ninstitution = "{institution}"\n'
+                f'dialect = "{bank}"\nlisten = "127.0.0.1:{self.ports[bank]}"\nallow = ["127.0.0.1/32"]\n'
+                f'cutover = "{bank_lines.get(bank, "23:59:59")}"\n'
+            )
         self.config.write_text("".join(text), encoding="utf-8")
         if not (self.folder / "dialects").exists():
             shutil.copytree(ROOT / "etc" / "dialects", self.folder / "dialects")
@@ -195,13 +209,21 @@ class Switch:
     # -- commands ----------------------------------------------------------------------------------------
 
     def run(self, name: str, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([*command(name), "--config", str(self.config), *arguments], input=stdin,
-                              capture_output=True, text=True, cwd=self.folder, env=environment())
+        done = subprocess.run(
+            [*command(name), "--config", str(self.config), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=environment(),
+        )
         if check:
             assert done.returncode == 0, f"{name} {arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def prepare(self, bills: Mapping[str, int], *, owner_only: Iterable[str] = (), last_day: str = "2099-12-31") -> Switch:
+    def prepare(
+        self, bills: Mapping[str, int], *, owner_only: Iterable[str] = (), last_day: str = "2099-12-31"
+    ) -> Switch:
         self.run("keyctl", "init")
         self.run("ledgerctl", "init")
         for bank in self.banks:
@@ -209,8 +231,12 @@ class Switch:
         self.import_bills(bills, owner_only=set(owner_only), last_day=last_day)
         return self
 
-    def import_bills(self, bills: Mapping[str, int], *, owner_only: set[str] = frozenset(), last_day: str = "2099-12-31") -> None:  # type: ignore[assignment]
-        rows = ["bill_number,payer_id,payer_name,office,period_from,period_to,issued,due,last_day,insurance_type,amount_fen,owner_only"]
+    def import_bills(
+        self, bills: Mapping[str, int], *, owner_only: set[str] = frozenset(), last_day: str = "2099-12-31"
+    ) -> None:  # type: ignore[assignment]
+        rows = [
+            "bill_number,payer_id,payer_name,office,period_from,period_to,issued,due,last_day,insurance_type,amount_fen,owner_only"
+        ]
         for number, amount in bills.items():
             front = f"{number},33011019900101008X,沈建国,良渚街道,202601,202612,2026-11-01,2026-12-31,{last_day}"
             rows.append(f"{front},390,{amount},{int(number in owner_only)}")
@@ -222,8 +248,13 @@ class Switch:
 
     def start(self) -> Switch:
         self.daemon = subprocess.Popen(
-            [*self.under, *command("switchd"), "--config", str(self.config), "run"], stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, text=True, cwd=self.folder, env=environment())
+            [*self.under, *command("switchd"), "--config", str(self.config), "run"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            cwd=self.folder,
+            env=environment(),
+        )
         ready: Queue[bool] = Queue()
         threading.Thread(target=self._read_log, args=(self.daemon, ready), daemon=True).start()
         assert ready.get(timeout=60), f"switchd ended: {self.log[-5:]}"

@@ -10,8 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 PAY, VOID = "500000", "200000"
-CLASS = {"0200": "pay", "0201": "pay", "0220": "advice", "0221": "advice",
-         "0400": "reversal", "0401": "reversal", "0420": "reversal", "0421": "reversal"}
+CLASS = {
+    "0200": "pay",
+    "0201": "pay",
+    "0220": "advice",
+    "0221": "advice",
+    "0400": "reversal",
+    "0401": "reversal",
+    "0420": "reversal",
+    "0421": "reversal",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,9 @@ class Model:
     date: dict[str, int]  # bank -> open settlement date, counted in days
     amounts: dict[str, int]  # bill -> fen
     status: dict[str, str]  # bill -> OUTSTANDING PAID WITHDRAWN EXPIRED
-    answers: dict[tuple[str, str, tuple[str, str]], tuple[tuple[object, ...], str, int, int | None]] = field(default_factory=dict)
+    answers: dict[tuple[str, str, tuple[str, str]], tuple[tuple[object, ...], str, int, int | None]] = field(
+        default_factory=dict
+    )
     taken: list[Taken] = field(default_factory=list)
     voids: list[Voided] = field(default_factory=list)
     before: set[tuple[str, str, tuple[str, str]]] = field(default_factory=set)
@@ -124,7 +134,9 @@ class Model:
         if any(t.live for t in paid):
             return "00", paid[0].serial
         told = self.answers.get((ask.bank, "pay", ask.key))
-        spoilt = told is not None and told[0][0] == PAY and told[0][2] == ask.bill  # its payment was declined or reversed
+        spoilt = (
+            told is not None and told[0][0] == PAY and told[0][2] == ask.bill
+        )  # its payment was declined or reversed
         good = not spoilt and self.status.get(ask.bill) == "OUTSTANDING" and self.amounts[ask.bill] == ask.amount
         return "00", self._take(ask, suspense=not good).serial
 
@@ -150,7 +162,7 @@ class Model:
 
     def _reverse(self, ask: Ask) -> tuple[str, int | None]:
         assert ask.original is not None
-        mti, moment, stan, institution = ask.original
+        _, moment, stan, institution = ask.original
         if institution != self.institution[ask.bank]:
             return "25", None
         found = self._original(ask)
@@ -219,7 +231,17 @@ class Model:
     def _take(self, ask: Ask, suspense: bool) -> Taken:
         day = (ask.bank, self.date[ask.bank])
         self.serials[day] = self.serials.get(day, 0) + 1
-        taken = Taken(ask.bank, ask.key, CLASS[ask.mti] == "advice", ask.bill, ask.amount, day[1], self.serials[day], True, suspense)
+        taken = Taken(
+            ask.bank,
+            ask.key,
+            CLASS[ask.mti] == "advice",
+            ask.bill,
+            ask.amount,
+            day[1],
+            self.serials[day],
+            True,
+            suspense,
+        )
         self.taken.append(taken)
         self._book(taken, +1)
         return taken

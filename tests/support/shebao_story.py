@@ -57,8 +57,11 @@ class Story(RuleBasedStateMachine):
         self.start = self.driver.begin(amounts)
         self.cutovers = dict.fromkeys(BANKS, 0)
         self.model = Model(
-            institution={bank: number[1] for bank, number in BANKS.items()}, date=dict(self.start["date"]),
-            amounts=amounts, status=dict.fromkeys(self.bills, "OUTSTANDING"))
+            institution={bank: number[1] for bank, number in BANKS.items()},
+            date=dict(self.start["date"]),
+            amounts=amounts,
+            status=dict.fromkeys(self.bills, "OUTSTANDING"),
+        )
         for bank, serial in self.start["serial"].items():
             self.model.serials[bank, self.model.date[bank]] = serial
         self.answers: list[Answer] = []
@@ -86,7 +89,9 @@ class Story(RuleBasedStateMachine):
             reasons.append(next(filter(None, wrong)))
         raise AssertionError("\n".join(str(r) for r in reasons))
 
-    def _differs(self, model: Model, ask: Ask, got: Answer, want: Expected, all_got: Sequence[Answer], order: Sequence[int]) -> str:
+    def _differs(
+        self, model: Model, ask: Ask, got: Answer, want: Expected, all_got: Sequence[Answer], order: Sequence[int]
+    ) -> str:
         if got.code != want.code:
             return f"{ask}: {got.code}, by the model {want.code}"
         if want.serial is not None and got.serial != want.serial and not ask.mti.startswith("04"):
@@ -123,7 +128,12 @@ class Story(RuleBasedStateMachine):
     def advise(self, bank: str, n: int, off: int, mti: str) -> None:
         self.tell(self.pay_ask(bank, n, mti, off))
 
-    @rule(first=banks, second=banks, n=numbers, mtis=st.sampled_from([("0200", "0200"), ("0200", "0220"), ("0220", "0220")]))
+    @rule(
+        first=banks,
+        second=banks,
+        n=numbers,
+        mtis=st.sampled_from([("0200", "0200"), ("0200", "0220"), ("0220", "0220")]),
+    )
     def race(self, first: str, second: str, n: int, mtis: tuple[str, str]) -> None:
         self.tell(self.pay_ask(first, n, mtis[0]), self.pay_ask(second, n, mtis[1]))
 
