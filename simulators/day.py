@@ -158,7 +158,7 @@ class Day:
             await paying
         except CancelledError:
             what = "nothing moves any more" if self._daemon_lives() else "the daemon ended"
-            raise Wrong(f"{what} after {done} of {total} payments; its log is {self._log}: {_last(self._log)}") from None
+            raise Wrong(f"{what} after {done} of {total} payments; its log {self._log}: {_last(self._log)}") from None
         finally:
             watch.stop()
             self._screen.end()
