@@ -54,6 +54,6 @@ def test_days_are_those_of_a_leap_year():
     ],
 )
 def test_calendar(check, good, bad):
-    """Cases C17: a date that does not exist is refused, never rolled over."""
+    """A date that does not exist is refused, never rolled over."""
     assert all(on_calendar(check, digits) for digits in good)
     assert not any(on_calendar(check, digits) for digits in bad)

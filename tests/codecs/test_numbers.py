@@ -59,7 +59,7 @@ def test_receipts():
 
 
 def test_ids():
-    """Cases C81, C83: the final x counts as X; an employer's code is not put through the citizen check."""
+    """The final x counts as X; an employer's code is not put through the citizen check."""
     for number in ("33011019900101008X", "33011019900101008x", "830000199001010012", "911010199001010016"):
         assert citizen_ok(number) and person_id_kind(number) == "citizen"
     assert person_id_kind("91330110MA2HHHH117") == "employer"
