@@ -169,7 +169,7 @@ def test_dates_and_times_must_exist(dialects, name, number, wrong):
 @pytest.mark.parametrize("name", FIVE)
 @pytest.mark.parametrize("moment", ["1301000000", "0001010000", "0431120000", "1123240000", "1123235960"])
 def test_de7_of_digits_that_is_no_date_is_echoed(dialects, name, moment):
-        dialect = dialects[name]
+    dialect = dialects[name]
     body = body_of(dialect, PAYMENT | {7: moment})
     assert judged(dialect, body) == (PAYMENT | {7: moment}, (Fault(7, "calendar"),))
 
@@ -255,7 +255,7 @@ def test_a_packed_length_may_have_a_fourth_digit(dialects):
 @pytest.mark.parametrize("name", TEXT_LINES)
 @pytest.mark.parametrize("prefix", ["9 9", " 20", "+20", "-20", "2_0", "0x9", "   ", "2.0"])
 def test_a_length_that_is_no_number_ends_what_can_be_read(dialects, name, prefix):
-    """Cases C13: `int` would take most of these."""
+    """`int` would take most of these."""
     dialect = dialects[name]
     body = body_of(dialect, without(48), {48: text(dialect, 41, prefix) + bytes(20)})
     fields = without(48, 49)
