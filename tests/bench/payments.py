@@ -43,10 +43,29 @@ def prepare(folder: Path, bills: int, now_us: int) -> str:
         for book_id, bank in BOOKS.items():
             connection.execute(insert(schema.book).values((book_id, bank, TODAY, 1, 1, 1, GENESIS)))
             connection.execute(insert(schema.day).values((book_id, TODAY, "OPEN", now_us, None, 0, 0, 0, 0, 0)))
-        rest = (PAYER, "沈建国", "良渚街道", 202601, 202612, 20261101, 20261231, 20991231, 0, 48000, "390:48000", "OUTSTANDING", None, None, 0)
+        rest = (
+            PAYER,
+            "沈建国",
+            "良渚街道",
+            202601,
+            202612,
+            20261101,
+            20261231,
+            20991231,
+            0,
+            48000,
+            "390:48000",
+            "OUTSTANDING",
+            None,
+            None,
+            0,
+        )
         names = [column.name for column in schema.bill.c]
         for start in range(0, bills, 10_000):
-            rows = [dict(zip(names, (330110, FIRST + n, *rest), strict=True)) for n in range(start, min(bills, start + 10_000))]
+            rows = [
+                dict(zip(names, (330110, FIRST + n, *rest), strict=True))
+                for n in range(start, min(bills, start + 10_000))
+            ]
             connection.execute(insert(schema.bill), rows)
     store.close()
     return url
@@ -60,12 +79,40 @@ def requests(count: int, bills: int, now_us: int) -> Iterator[Request]:
         digits = str(FIRST + serial)
         book_id = 100 * (n % 4 + 1)
         stan = f"{n // 4 % 1_000_000:06d}"
-        echo = {3: "500000", 4: "000000048000", 7: f"{moment % 10**10:010d}", 11: stan, 12: "093015", 13: "1123", 32: "14293300",
-                37: "326093000102", 41: "TERM0001", 42: "3301100000BR001", 49: "156"}
+        echo = {
+            3: "500000",
+            4: "000000048000",
+            7: f"{moment % 10**10:010d}",
+            11: stan,
+            12: "093015",
+            13: "1123",
+            32: "14293300",
+            37: "326093000102",
+            41: "TERM0001",
+            42: "3301100000BR001",
+            49: "156",
+        }
         yield Request(
-            "payment", book_id, BOOKS[book_id], "0200", KeyClass.PAYMENT, moment % 10**12 * 10**6 + int(stan), moment, now_us, echo,
-            has_de48=True, proc="500000", amount=48000, bill=digits + mod_11_10(digits), stan=stan, rrn="326093000102",
-            terminal="TERM0001", branch="3301100000BR001", channel="01", local_date=moment // 1_000_000)
+            "payment",
+            book_id,
+            BOOKS[book_id],
+            "0200",
+            KeyClass.PAYMENT,
+            moment % 10**12 * 10**6 + int(stan),
+            moment,
+            now_us,
+            echo,
+            has_de48=True,
+            proc="500000",
+            amount=48000,
+            bill=digits + mod_11_10(digits),
+            stan=stan,
+            rrn="326093000102",
+            terminal="TERM0001",
+            branch="3301100000BR001",
+            channel="01",
+            local_date=moment // 1_000_000,
+        )
 
 
 def ours(url: str, batches: list[list[Request]], now_us: int) -> float:
@@ -88,7 +135,10 @@ def raw(folder: Path, url: str, batches: list[list[Request]]) -> float:
     """The rows that `ours` wrote, written again into a copy of the empty books."""
     source = sqlite3.connect(sqlite.database_file(url))
     target = sqlite.connect(folder / "raw.db")
-    tables = {name: source.execute(f"SELECT * FROM {name} ORDER BY book_id, seq").fetchall() for name in ("event", "payment", "transfer")}
+    tables = {
+        name: source.execute(f"SELECT * FROM {name} ORDER BY book_id, seq").fetchall()
+        for name in ("event", "payment", "transfer")
+    }
     by_key = {(row[0], row[1]): row for row in tables["event"]}
     paid = {row[12]: row for row in tables["payment"]}
     moved: dict[tuple[int, int], list[tuple[object, ...]]] = {}
@@ -97,9 +147,14 @@ def raw(folder: Path, url: str, batches: list[list[Request]]) -> float:
     plans = []
     for batch in batches:
         payments = [paid[r.bill] for r in batch]
-        plans.append((
-            [("PAID", p[0], p[1], int(p[12][:6]), int(p[12][:19])) for p in sorted(payments, key=lambda p: p[12])],
-            [by_key[p[0], p[1]] for p in payments], payments, [t for p in payments for t in moved[p[0], p[1]]]))
+        plans.append(
+            (
+                [("PAID", p[0], p[1], int(p[12][:6]), int(p[12][:19])) for p in sorted(payments, key=lambda p: p[12])],
+                [by_key[p[0], p[1]] for p in payments],
+                payments,
+                [t for p in payments for t in moved[p[0], p[1]]],
+            )
+        )
     marks = {name: ",".join("?" * len(rows[0])) for name, rows in tables.items()}
     began = time.perf_counter()
     for bills, events, payments, transfers in plans:
@@ -112,7 +167,9 @@ def raw(folder: Path, url: str, batches: list[list[Request]]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench payments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="bench payments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--payments", type=int, default=40_000)
     parser.add_argument("--bills", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=200)
@@ -124,7 +181,10 @@ def main() -> None:
         (folder / "raw.db").write_bytes(sqlite.database_file(url).read_bytes())
         asked = list(requests(chosen.payments, chosen.bills, now_us))
         batches = [asked[start : start + chosen.batch] for start in range(0, len(asked), chosen.batch)]
-        timed: dict[str, Callable[[], float]] = {"Store.transact": lambda: ours(url, batches, now_us), "raw loop": lambda: raw(folder, url, batches)}
+        timed: dict[str, Callable[[], float]] = {
+            "Store.transact": lambda: ours(url, batches, now_us),
+            "raw loop": lambda: raw(folder, url, batches),
+        }
         speed = {what: chosen.payments / run() for what, run in timed.items()}
     for what, rate in speed.items():
         print(f"{what:16} {rate:9,.0f} payments/s   {rate / speed['raw loop']:.2f} of the raw loop")

@@ -24,7 +24,10 @@ def test_version_through_a_link_from_elsewhere(name: str, tmp_path: Path) -> Non
     link = tmp_path / f"某 链接-{name}"
     link.symlink_to(ROOT / "bin" / name)
     done = subprocess.run(
-        [str(link), "--version"], cwd=tmp_path, capture_output=True, text=True,
+        [str(link), "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C"},
     )
     assert done.returncode == 0, done.stderr
@@ -33,10 +36,16 @@ def test_version_through_a_link_from_elsewhere(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_missing_configuration_is_one_line(name: str, tmp_path: Path) -> None:
-    arguments = {"switchd": ["check"], "ledgerctl": ["verify"], "keyctl": ["list"], "reconcile": ["status"],
-                 "banksim": ["run", "--bank", "rcb"]}[name]
-    done = subprocess.run([str(ROOT / "bin" / name), "--config", "no-such.toml", *arguments],
-                          cwd=tmp_path, capture_output=True, text=True)
+    arguments = {
+        "switchd": ["check"],
+        "ledgerctl": ["verify"],
+        "keyctl": ["list"],
+        "reconcile": ["status"],
+        "banksim": ["run", "--bank", "rcb"],
+    }[name]
+    done = subprocess.run(
+        [str(ROOT / "bin" / name), "--config", "no-such.toml", *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert "no-such.toml" in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
@@ -45,7 +54,7 @@ def test_a_missing_configuration_is_one_line(name: str, tmp_path: Path) -> None:
 def test_python_without_venv_is_one_line_with_the_mend(tmp_path: Path) -> None:
     """A stand-in Python that has no venv: as Debian without python3-venv."""
     stand_in = tmp_path / "python3"
-    stand_in.write_text(f"#!/bin/sh\ncase \"$2\" in *venv*) exit 1;; esac\nexec {sys.executable} \"$@\"\n")
+    stand_in.write_text(f'#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\nexec {sys.executable} "$@"\n')
     stand_in.chmod(0o755)
     copy = tmp_path / "copy"
     (copy / "bin").mkdir(parents=True)
@@ -53,8 +62,12 @@ def test_python_without_venv_is_one_line_with_the_mend(tmp_path: Path) -> None:
         (copy / "bin" / name).write_bytes((ROOT / "bin" / name).read_bytes())
         (copy / "bin" / name).chmod(0o755)
     (copy / "setup.cfg").write_bytes((ROOT / "setup.cfg").read_bytes())
-    done = subprocess.run([str(copy / "bin" / "switchd"), "check"], capture_output=True, text=True,
-                          env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": str(stand_in)})
+    done = subprocess.run(
+        [str(copy / "bin" / "switchd"), "check"],
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": str(stand_in)},
+    )
     assert done.returncode == 2
     assert "python3-venv" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -15,7 +15,7 @@ FUNCTION_LINES_MAX = 75
 # word -> what to write instead; each is spelt so that this file does not trip over itself
 BANNED = {
     "import " + "*": "names",
-    "print" + "(f\"DEBUG": "nothing",
+    "print" + '(f"DEBUG': "nothing",
     "/wo" + "rk/": "a path inside the checkout",
     ".." + "/shared": "a file of this project",
     ".lib" + "rary": "nothing",
@@ -53,11 +53,16 @@ def test_module(path: Path) -> None:
 def test_below_the_edges_nobody_reads_a_clock_or_a_socket() -> None:
     """Clock, randomness, transport are arguments in the pure rooms."""
     pure = [ROOT / "codecs" / p.name for p in (ROOT / "codecs").glob("*.py")]
-    pure += [ROOT / "ledger" / n for n in ("facts.py", "bills.py", "journal.py", "day.py", "decide.py", "payment.py", "reversal.py")]
+    pure += [
+        ROOT / "ledger" / n
+        for n in ("facts.py", "bills.py", "journal.py", "day.py", "decide.py", "payment.py", "reversal.py")
+    ]
     pure += [ROOT / "switch" / n for n in ("services.py", "intake.py", "replies.py", "session.py")]
     for path in pure:
         text = path.read_text(encoding="utf-8")
-        found = re.search(r"^\s*(?:import|from) (time|socket|random|secrets|os|sqlalchemy|twisted|threading)\b", text, re.M)
+        found = re.search(
+            r"^\s*(?:import|from) (time|socket|random|secrets|os|sqlalchemy|twisted|threading)\b", text, re.M
+        )
         assert not found, f"{path.name} imports {found.group(1)}" if found else ""
         assert ".now(" not in text and ".today(" not in text, path.name
 
