@@ -16,9 +16,9 @@ from shebao.codecs.describe import describe
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.mac import ALGORITHMS, MacKey
 from shebao.codecs.settings import SwitchSettings
-from shebao.ledger.anchor import Anchors
 from shebao.ledger.books import ensure_books
 from shebao.ledger.config import read_dialects, read_settings
+from shebao.ledger.migrations import is_current
 from shebao.ledger.secrets import SecretsError, load_master, open_key
 from shebao.ledger.store import Store, StoreError, open_store
 
@@ -47,12 +47,14 @@ def run(config: Path) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with store_of(settings) as store:
-        store.ping()  # a database that is not there, or not of this version, is told before any port opens
+        with store.reading() as connection:
+            if not is_current(connection):
+                raise StoreError("it has not the tables of this version; type: ledgerctl init")
+        store.ping()
         ensure_books(store, settings, wall_us())
-        anchors = Anchors(store, settings, master)
         from .process import serve  # importing it installs the reactor: only for a daemon
 
-        return serve(lambda: read_both(config), settings, dialects, master, store, anchors.write, wall_us)
+        return serve(lambda: read_both(config), settings, dialects, master, store, lambda: None, wall_us)
 
 
 @switchd.command()
@@ -71,7 +73,10 @@ def check(config: Path) -> int:
         failed = algorithm.failures()
         faults += len(failed)
         click.echo(f"MAC {name:13} {len(algorithm.known)} known answers: {'FAILED' if failed else 'right'}")
-    keys = _keys(settings, dialects)
+    try:
+        keys = _keys(settings, dialects)
+    except Stop as stop:
+        raise Stop(stop.message, USAGE) from None
     for bank in dialects:
         click.echo(f"key {bank:8}   {keys.get(bank, 'none loaded; type: keyctl load --bank ' + bank + ' --kind mac')}")
     if faults:
@@ -115,7 +120,13 @@ def store_of(settings: SwitchSettings) -> Iterator[Store]:
         finally:
             store.close()
     except StoreError as error:
-        raise Stop(f"store: {error}", STORE) from None
+        raise Stop(told(error), STORE) from None
+
+
+def told(error: StoreError) -> str:
+    """A store's fault with what to type next."""
+    hint = "" if "type:" in str(error) else "; see [switch] database, or type: ledgerctl init"
+    return f"the database can't be used: {error}{hint}"
 
 
 def wall_us() -> int:

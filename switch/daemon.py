@@ -21,6 +21,7 @@ from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import Listen, SettingsError, SwitchSettings
 from shebao.ledger.facts import Decision, Request
 from shebao.ledger.secrets import Master, SecretsError
+from shebao.ledger.store import StoreError
 
 from .admin import AdminSite
 from .bank import Bank
@@ -179,7 +180,7 @@ class Daemon:
         self.in_thread(self._keyring.refresh, known)
 
     def _note_fault(self, event: str, result: object) -> None:
-        if isinstance(result, SecretsError):
+        if isinstance(result, SecretsError | StoreError):
             self._log.error(event, why=str(result))
         elif isinstance(result, BaseException):
             self._log.error(event, fault=result)

@@ -8,23 +8,39 @@ last replies with it.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from shebao.codecs.settings import BankSettings, Limits, allowed
 
 from .bank import Bank
 from .lane import Clock, Lane
-from .session import Log, Output, Reply, Session, State, Ticket
+from .session import Output, Reply, Session, State, Ticket
 from .tally import Tally
 
 READ_BYTES: Final = 16384  # of one read: what a line may hold beyond its in-flight limit
 DRAIN_S: Final = 2.0  # a line that we closed is drained so long, then reset
+
+
+class Transport(typing.Protocol):
+    """What a line uses of a TCP connection."""
+
+    bufferSize: int  # bytes of one read
+
+    def write(self, data: bytes) -> None: ...
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def loseConnection(self) -> None: ...
+    def loseWriteConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -46,10 +62,10 @@ class Line(Protocol):
     # from Twisted
 
     def connectionMade(self) -> None:
-        transport = cast(ITCPTransport, self.transport)
-        transport.setTcpNoDelay(True)
-        transport.bufferSize = READ_BYTES  # type: ignore[attr-defined]
-        transport.registerProducer(self, True)
+        self._wire = wire = cast(Transport, self.transport)
+        wire.setTcpNoDelay(True)
+        wire.bufferSize = READ_BYTES
+        wire.registerProducer(self, True)
         self._post.lines.add(self)
         self._steer()
         self._post.refresh_keys(self._keys_known)
@@ -86,7 +102,7 @@ class Line(Protocol):
     def writeConnectionLost(self) -> None:
         pass
 
-    def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
+    def connectionLost(self, reason: Any = None) -> None:
         self._gone = True
         self._post.lines.discard(self)
         taken = self.session.frames_taken if self.session is not None else 0
@@ -139,13 +155,13 @@ class Line(Protocol):
 
     def abort(self) -> None:
         if not self._gone:
-            cast(ITCPTransport, self.transport).abortConnection()
+            self._wire.abortConnection()
 
     # to the transport
 
     def _carry(self, output: Output) -> None:
-        if output.send and self.transport is not None:
-            self.transport.write(output.send)
+        if output.send:
+            self._wire.write(output.send)
         if output.tickets:
             self._post.lane.submit(output.tickets)
         if output.close:
@@ -161,25 +177,22 @@ class Line(Protocol):
         )
         if wanted == self._paused:
             self._paused = not wanted
-            transport = cast(ITCPTransport, self.transport)
-            (transport.resumeProducing if wanted else transport.pauseProducing)()  # type: ignore[attr-defined]
+            (self._wire.resumeProducing if wanted else self._wire.pauseProducing)()
 
     def _close(self) -> None:
         if self._closed_at is not None or self._gone:
             return
         self._closed_at = self._post.clock.seconds()
-        transport = cast(ITCPTransport, self.transport)
-        transport.unregisterProducer()
         if self._peer_closed:
             self._lose()
         else:
-            transport.loseWriteConnection()
+            self._wire.unregisterProducer()
+            self._wire.loseWriteConnection()
             self._steer()
 
     def _lose(self) -> None:
-        transport = cast(ITCPTransport, self.transport)
-        transport.unregisterProducer()
-        transport.loseConnection()
+        self._wire.unregisterProducer()
+        self._wire.loseConnection()
 
 
 class Post(Factory):
@@ -197,19 +210,21 @@ class Post(Factory):
         clock: Clock,
         now_us: Callable[[], int],
         refresh_keys: Callable[[Callable[[], None]], None],
-        log: Log,
+        log: Any,
     ) -> None:
         self.bank, self.settings, self.limits, self.tally, self.lane = bank, settings, limits, tally, lane
         self.clock, self.now_us, self.refresh_keys, self.log = clock, now_us, refresh_keys, log.bind(bank=bank.key)
         self.lines: set[Line] = set()
 
-    def buildProtocol(self, addr: IAddress) -> Line | None:
+    def buildProtocol(self, addr: IAddress | None) -> Line | None:
         """A line for an allowed peer, else None: the connection is closed without a word."""
         peer = str(getattr(addr, "host", ""))
         if not allowed(self.settings, peer):
-            return self._refuse("peer is not in the bank's allow list", peer)
+            self._refuse("peer is not in the bank's allow list", peer)
+            return None
         if len(self.lines) >= self.limits.lines_per_bank_max and not self._make_room():
-            return self._refuse("the bank has as many lines as it may", peer)
+            self._refuse("the bank has as many lines as it may", peer)
+            return None
         return Line(self, peer)
 
     def tick(self) -> None:

@@ -18,7 +18,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 import structlog
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from shebao.ledger.day import time_of
 
@@ -109,6 +110,7 @@ def take_over(log: Any) -> None:
     root.handlers[:] = [_Handler(log)]
     root.setLevel(logging.WARNING)
 
+    @implementer(ILogObserver)  # type: ignore[untyped-decorator]
     def observe(event: LogEvent) -> None:
         if event.get("log_level", LogLevel.info) >= LogLevel.warn:
             failure = event.get("log_failure")

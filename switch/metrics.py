@@ -66,7 +66,7 @@ class Metrics:
         self.store_reads_failed = 0
         self._posts, self._lane, self._logs = posts, lane, logs
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)  # type: ignore[arg-type]
+        self._registry.register(self)
 
     def text(self) -> bytes:
         """The exposition format."""

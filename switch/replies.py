@@ -17,6 +17,7 @@ from shebao.ledger.facts import Decision, Request
 
 from .services import ECHO
 
+
 class Encoder(Protocol):
     """What a reply needs of `codecs.compiled.Codec`."""
 

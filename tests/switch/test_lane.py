@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from shebao.codecs.settings import Limits
 from shebao.ledger.facts import Decision, KeyClass, Request
 from shebao.ledger.store import Answer, CommitInDoubt, StoreError
-from shebao.switch.lane import State
 from shebao.switch.lane import Lane as TheLane
+from shebao.switch.lane import State
 from shebao.switch.services import PAYMENT
 from shebao.switch.session import Ticket
 
