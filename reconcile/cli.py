@@ -6,12 +6,14 @@ Thin: options in, one call, words or JSON out. Deciding about exceptions and fun
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -47,6 +49,7 @@ from .report import money
 from .run import run as run_date
 from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
 
+PLAIN_WIDTH = 160
 LATER = {
     "propose": "propose a decision about an exception",
     "approve": "approve what another operator proposed",
@@ -139,8 +142,9 @@ def run(context: Context, bank: str, date: int | None, dry_run: bool, replace: b
 def _print_run(
     bank: str, name: str, date: int, state: str, classes: dict[str, int], open_: int, dry_run: bool
 ) -> None:
-    console = Console(highlight=False)
-    table = Table(title=f"{name} {bank}  {iso(date)}  {state}{' (dry run)' if dry_run else ''}", title_justify="left")
+    console = _console()
+    console.print(f"[bold]{name} {bank}  {iso(date)}  {state}{' (dry run)' if dry_run else ''}[/]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("类别 class")
     table.add_column("笔 items", justify="right")
     for item_class in CLASSES:
@@ -200,20 +204,22 @@ def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
 
 
 def _print_exceptions(told: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
-    table = Table()
+    console = _console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
-        ("编号 id", "left"), ("结算日 date", "left"), ("类别 class", "left"), ("缴费单 bill", "left"),
-        ("账上 ledger", "right"), ("银行 bank", "right"), ("建议 proposal", "left"), ("天 days", "right"),
+        ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
+        ("账上\nledger", "right"), ("银行\nbank", "right"), ("建议\nproposal", "left"), ("天\ndays", "right"),
     ):  # fmt: skip
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for one in told:
-        _, chinese, english = PROPOSALS[one["class"]]
         table.add_row(
-            one["id"], one["date"], f"{CHINESE[one['class']]} {one['class']}", one["bill"], _side(one["ledger"]),
-            _side(one["bank_line"]), f"{one['proposal']}: {chinese} {english}", str(one["age_days"]),
+            one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
+            one["proposal"], str(one["age_days"]),
         )  # fmt: skip
     console.print(table)
+    for item_class in dict.fromkeys(one["class"] for one in told):
+        _, chinese, english = PROPOSALS[item_class]
+        console.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
 
 
 def _side(line: dict[str, Any]) -> str:
@@ -246,32 +252,29 @@ def status(context: Context, as_json: bool) -> int:
 
 
 def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
-    console = Console(highlight=False)
+    console = _console()
     chinese, english = status_screen.verdict(banks)
-    console.print(f"[bold]{chinese}[/]  {english}")
-    table = Table()
-    for name in ("银行 bank", "在收 open", "结算日 date", "日切 cut-over", "我方文件 ours", "银行文件 theirs"):
-        table.add_column(name)
-    table.add_column("相符 matched", justify="right")
-    table.add_column("待处理 open", justify="right")
-    table.add_column("状态 state")
+    console.print(f"[bold]{chinese}[/]  {english}\n")
     for one in banks.values():
-        open_date = iso(one.open_date) if one.open_date else "—"
-        if not one.dates:
-            table.add_row(f"{one.name} {one.bank}", open_date, *["—"] * 7)
-        for n, d in enumerate(one.dates):
-            theirs = "已到 in" if d.there else f"等待,自 awaited since {status_screen.since(d.closed_us)}"
-            aside = ((d.carried, "结转 carried"), (d.suspense, "挂账 suspense"))
-            extra = "".join(f" +{number} {word}" for number, word in aside if number)
-            table.add_row(
-                f"{one.name} {one.bank}" if not n else "", open_date if not n else "", iso(d.date),
-                status_screen.since(d.closed_us), "已出 out" if d.out else "未出 missing", theirs,
-                "—" if d.matched is None else f"{d.matched:,}", f"{d.open:,}{extra}", d.state,
-            )  # fmt: skip
-    console.print(table)
-    for one in banks.values():
+        open_date = f"在收 open {iso(one.open_date)}" if one.open_date else "无账本 no book"
+        console.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
+        for d in one.dates:
+            console.print(f"    {_status_line(d)}", soft_wrap=True)
         if one.next:
-            console.print(f"{one.bank}: type: {one.next}", soft_wrap=True)
+            console.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
+
+
+def _status_line(d: status_screen.Closed) -> str:
+    """One closed date of one bank, in words."""
+    when = status_screen.since(d.closed_us)
+    ours = "我方已出 ours out" if d.out else "我方未出 ours missing"
+    theirs = "银行已到 theirs in" if d.there or d.matched is not None else f"银行未到 theirs awaited since {when}"
+    parts = [f"{iso(d.date)} {d.state}", f"日切 cut over {when}", ours, theirs]
+    if d.matched is not None:
+        parts.append(f"相符 matched {d.matched:,}")
+    aside = ((d.open, "待处理 open"), (d.carried, "结转 carried"), (d.suspense, "挂账 suspense"))
+    parts += [f"{word} {number:,}" for number, word in aside if number]
+    return " · ".join(parts)
 
 
 # -- report ---------------------------------------------------------------------------------------------------------
@@ -328,6 +331,11 @@ def _latest(house: Opened, one: BankSettings) -> int:
     if date is None:
         raise Stop(f"{one.key} has no closed date yet; name the open one: --date YYYY-MM-DD", REFUSED)
     return date
+
+
+def _console() -> Console:
+    """Standard output; what is no terminal gets lines as wide as they need."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def _print_json(value: object) -> None:

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 import polars as pl
 from sqlalchemy import Connection, case, func, select
 
-from shebao.ledger.day import add_days
 from shebao.ledger.facts import Day
 from shebao.ledger.schema import day, event, payment, transfer
 
@@ -115,7 +114,7 @@ def bank_day(conn: Connection, key: str, name: str, book_id: int, date: int) -> 
 
 def _span(conn: Connection, row: Day) -> tuple[int, int]:
     """(first, last] event numbers of a date: the date before ends where this one begins."""
-    query = select(day.c.last_seq).where(day.c.book_id == row.book_id, day.c.date == add_days(row.date, -1))
+    query = select(func.max(day.c.last_seq)).where(day.c.book_id == row.book_id, day.c.date < row.date)
     before = conn.execute(query).scalar()
     last = row.last_seq
     if row.state == "OPEN":

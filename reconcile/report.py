@@ -5,6 +5,7 @@ Only how it looks: what it tells comes from `figures`, the picture from `chart`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from shebao.ledger.day import time_of
 from .chart import chart, clock
 from .close import DiskFiles, publish
 from .figures import BankDay, Figures
-from .worklist import CHINESE, PROPOSALS, blocks, iso
+from .worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, blocks, difference, iso
 
 TEMPLATE: Final = Path(__file__).with_name("templates") / "settlement.html"
 EXCEPTIONS_SHOWN_MAX: Final = 200
@@ -35,8 +36,13 @@ CHANNELS: Final = {
     "04": ("手机银行", "mobile bank"), "05": ("批量代扣", "batch debit"),
 }  # fmt: skip
 STATES: Final = {
-    "OPEN": ("未日切", "open"), "CLOSED": ("已日切,未对账", "closed"), "RECONCILED": ("已对平,待到账", "reconciled"),
-    "SETTLED": ("已结清", "settled"), "": ("无此日", "no such date"),
+    "OPEN": ("未日切", "open"), "CLOSED": ("未对账", "closed"), "DIFFERS": ("有差异", "exceptions"),
+    "RECONCILED": ("已对平,待划款", "reconciled"), "SETTLED": ("已结清", "settled"), "": ("无此日", "no such date"),
+}  # fmt: skip
+SHORT: Final = {  # classes as heads of narrow columns
+    "MATCHED": ("相符", "matched"), "OTHER_DATE": ("跨日", "other date"), "BANK_ONLY": ("长款", "bank only"),
+    "LEDGER_ONLY": ("短款", "ledger only"), "AMOUNT_DIFFERS": ("金额不符", "amount"),
+    "STATE_DIFFERS": ("状态不符", "state"), "DUPLICATE": ("重复", "duplicate"),
 }  # fmt: skip
 
 
@@ -55,7 +61,7 @@ def verdict(figures: Figures) -> Verdict:
         )  # fmt: skip
     differing = {one.bank: [r for r in one.exceptions if blocks(r)] for one in figures.banks}
     if number := sum(len(rows) for rows in differing.values()):
-        fen = sum(row.amount for rows in differing.values() for row in rows)
+        fen = sum(difference(row) for rows in differing.values() for row in rows)
         names = [one for one in figures.banks if differing[one.bank]]
         return Verdict(
             "bad", f"未平:{number} 笔差异,涉及 {money(fen)} 元,请联系 {'、'.join(one.name for one in names)}",
@@ -73,7 +79,7 @@ def verdict(figures: Figures) -> Verdict:
             "wait", f"等待对账文件:{'、'.join(one.name for one in waiting)}",
             f"not compared yet: the file of {', '.join(one.bank for one in waiting)} is awaited",
         )  # fmt: skip
-    return Verdict("good", "账平:各银行逐笔相符,无待处理差异", "balanced: every item agrees with every bank, none is open")
+    return Verdict("good", "账平:各银行逐笔相符,无待处理差异", "balanced: every item agrees with every bank")
 
 
 def money(fen: int) -> str:
@@ -88,12 +94,28 @@ def render(figures: Figures, as_of: datetime, identity: str, version: str) -> st
     environment.filters.update(money=money, number=lambda n: f"{n:,}", iso=iso)
     listed = [(one, row) for one in figures.banks for row in one.exceptions]
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        f=figures, verdict=verdict(figures), chart=Markup(chart(figures.quarters, figures.start_min)), as_of=as_of, version=version,
-        declared=identity == "declared", types=TYPES, channels=CHANNELS, states=STATES, classes=CHINESE,
+        f=figures, verdict=verdict(figures), chart=Markup(chart(figures.quarters, figures.start_min)),
+        as_of=as_of, version=version, state_of=state_of, short=SHORT,
+        declared=identity == "declared", types=TYPES, channels=CHANNELS, classes=CHINESE,
         proposals=PROPOSALS, listed=listed[:EXCEPTIONS_SHOWN_MAX], unlisted=max(0, len(listed) - EXCEPTIONS_SHOWN_MAX),
-        closed_at=closed_at, time_text=time_text,
+        closed_at=closed_at, sides=sides, time_text=time_text,
     )  # fmt: skip
     return text + "\n"
+
+
+def state_of(one: BankDay) -> tuple[str, str]:
+    """Chinese and English: the date's state; of one that was run and does not agree, that it differs."""
+    state = one.day.state if one.day else ""
+    return STATES["DIFFERS" if state == "CLOSED" and one.file else state]
+
+
+def sides(row: Row) -> tuple[str, str]:
+    """The two sides' amounts; a side that has no line is a dash. What the wire opened is the ledger's own."""
+    if row.item_class in FROM_THE_WIRE:
+        return money(row.amount), "—"
+    told = (json.loads(side)["amount"] if side else None for side in (row.ledger_json, row.bank_json))
+    ledger, bank = ("—" if fen is None else money(fen) for fen in told)
+    return ledger, bank
 
 
 def closed_at(one: BankDay) -> str:

@@ -74,12 +74,16 @@ def findings(items: pl.DataFrame, ledger: pl.DataFrame, bank: pl.DataFrame, book
     if differing.is_empty():
         return []
     told = {whose: _lines(differing, lines, whose) for whose, lines in (("ledger", ledger), ("bank", bank))}
+    repeated = _repeated(differing, ledger, told["bank"])
     seen: Counter[tuple[int, str]] = Counter()
     rows = []
     for item in differing.sort("bank_date", "bank_line", "ledger_date", "ledger_line").iter_rows(named=True):
         ours = told["ledger"].get((item["ledger_date"], item["ledger_line"]))
         theirs = told["bank"].get((item["bank_date"], item["bank_line"]))
         row = _row(item, ours, theirs, book_id, now_us)
+        if item["item_class"] == "DUPLICATE" and theirs:
+            first = repeated.get((theirs["kind"], theirs["moment"], theirs["stan"], theirs["bill"]))
+            row = row._replace(ledger_json=_told(first, None, file_line=False))
         seen[row.date, row.item_key] += 1
         rows.append(row._replace(item_key=f"{row.item_key}:{seen[row.date, row.item_key]}"))
     return rows
@@ -89,6 +93,18 @@ def _lines(items: pl.DataFrame, lines: pl.DataFrame, whose: str) -> dict[tuple[i
     wanted = items.select(date=f"{whose}_date", line=f"{whose}_line").drop_nulls()
     found = lines.join(wanted, on=["date", "line"], how="semi")
     return {(row["date"], row["line"]): row for row in found.iter_rows(named=True)}
+
+
+def _repeated(
+    items: pl.DataFrame, ledger: pl.DataFrame, bank: Mapping[tuple[int, int], dict[str, Any]]
+) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    """The ledger's lines that the bank tells once more, by kind and key."""
+    twice = items.filter(pl.col("item_class") == "DUPLICATE").select("bank_date", "bank_line")
+    keys = ["kind", "moment", "stan", "bill"]
+    rows = [{k: bank[key][k] for k in keys} for key in twice.iter_rows()]
+    lines = pl.DataFrame(rows, schema=dict.fromkeys(keys, pl.String))
+    found = ledger.join(lines.unique(), on=keys, how="semi")
+    return {(r["kind"], r["moment"], r["stan"], r["bill"]): r for r in found.iter_rows(named=True)}
 
 
 def _row(
@@ -147,6 +163,14 @@ def _again(old: Row, row: Row) -> Row:
 def blocks(row: Row) -> bool:
     """Whether a row keeps its date from being RECONCILED, and counts in `exceptions_open`."""
     return row.state in UNDECIDED and row.item_class != NOT_BLOCKING
+
+
+def difference(row: Row) -> int:
+    """Fen in question: of AMOUNT_DIFFERS what the two sides are apart, else the item's amount."""
+    if row.item_class != "AMOUNT_DIFFERS":
+        return row.amount
+    ours, theirs = json.loads(row.ledger_json), json.loads(row.bank_json)
+    return abs(int(theirs["amount"]) - int(ours["amount"])) or row.amount
 
 
 # -- the list -------------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ class Bureau:
         text += f'master_key_file = "{folder / "key"}"\n[admin]\nlisten = "127.0.0.1:8580"\n'
         for n, (bank, number) in enumerate(BANKS.items(), 1):
             text += f'[banks.{bank}]\nname = "{bank}银行"\nnumber = "{number}"\ninstitution = "{n}0000000"\n'
-            text += f'dialect = "{bank}"\nlisten = "127.0.0.1:{9000 + n}"\nallow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n'
+            text += f'dialect = "{bank}"\nlisten = "127.0.0.1:{9000 + n}"\n'
+            text += 'allow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n'
         self.config.write_text(text, encoding="utf-8")
         engine = make_engine(self.url, create=True)
         schema.metadata.create_all(engine)
@@ -75,7 +76,8 @@ class Bureau:
 
     def request(self, bank: str, service: str, mti: str, bill: str, fen: int, at: str = "", **more: Any) -> Request:
         self.stan += 1
-        moment = int(at or f"{self.date}{93000 + self.stan:06d}")
+        second = 9 * 3600 + self.stan
+        moment = int(at or f"{self.date}{second // 3600:02d}{second // 60 % 60:02d}{second % 60:02d}")
         return Request(
             service=service, book_id=int(BANKS[bank]) * 100, bank=bank, mti=mti, key_class=KEYS[mti],
             trace=moment % 10**12 * 10**6 + self.stan, moment=moment, received_us=self.now_us, echo={},

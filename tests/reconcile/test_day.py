@@ -67,6 +67,7 @@ def test_planted_differences_are_found_with_both_sides(bureau: Any, bank: str) -
     assert listed["BANK_ONLY"]["bill"] == strange and listed["BANK_ONLY"]["stan"] == "999999"
     assert listed["BANK_ONLY"]["ledger"] == {} and listed["BANK_ONLY"]["bank_line"]["line"] > 0
     assert listed["BANK_ONLY"]["proposal"] == "pay"
+    assert listed["DUPLICATE"]["ledger"]["stan"] == paid["twice"].stan and listed["DUPLICATE"]["proposal"] == "return"
     assert listed["LEDGER_ONLY"]["bank_line"] == {} and listed["LEDGER_ONLY"]["proposal"] == "carry"
     assert listed["LEDGER_ONLY"]["ledger"]["receipt"]
     differs = listed["AMOUNT_DIFFERS"]
