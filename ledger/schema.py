@@ -165,11 +165,12 @@ suspense = Table(
     sqlite_with_rowid=False,
 )
 
-# One row that is written to see whether the store can be written.
+# One row: written to see whether the store can be written, and the number of the latest import.
 pulse = Table(
     "pulse", metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("beats", BigInteger, nullable=False),
+    Column("imports", BigInteger, nullable=False),
 )
 
 bank_key = Table(

@@ -35,6 +35,7 @@ class Statements:
         self.upsert_day = self._upsert(schema.day, tuple(schema.day.c), key=2)
         self.upsert_suspense = self._upsert(schema.suspense, tuple(schema.suspense.c), key=2)
         self.upsert_exception = self._upsert(exception, EXCEPTION_COLUMNS, key=2, only=("state",))
+        self.upsert_person = self._upsert(schema.person, tuple(schema.person.c), key=1)
         self.insert_early = self._insert(schema.early, tuple(schema.early.c)) + " ON CONFLICT DO NOTHING"
         self.move_bill = (
             f"UPDATE bill SET status = {self._mark}, paid_book = {self._mark}, paid_seq = {self._mark}"

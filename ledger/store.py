@@ -21,6 +21,7 @@ from .facts import Request
 from .migrations import is_current, upgrade
 from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
+from .statements import Statements
 
 __all__ = ["Answer", "CommitInDoubt", "Encode", "Store", "StoreError", "migrate", "open_store"]
 
@@ -77,6 +78,11 @@ class Store:
     def engine(self) -> Engine:
         """For readers: reports, `verify`, metrics."""
         return self._backend.engine
+
+    @property
+    def statements(self) -> Statements:
+        """Texts for `exec_driver_sql` with tuples, where many rows are written."""
+        return self._backend.statements
 
     def transact(self, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode) -> list[Answer]:
         """Decide the requests in order and make the outcome durable; answers in the same order.

@@ -19,6 +19,6 @@ depends_on = None
 def upgrade() -> None:
     assert exception.metadata is metadata, "the tables of the day belong to the same description"
     metadata.create_all(op.get_bind())
-    op.execute("INSERT INTO pulse (id, beats) VALUES (1, 0)")
+    op.execute("INSERT INTO pulse (id, beats, imports) VALUES (1, 0, 0)")
     for statement in keep_final(op.get_bind().dialect.name):
         op.execute(statement)
