@@ -1,0 +1,182 @@
+"""A bank's file with anything wrong is refused whole, each fault with its line, and the date stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shebao.codecs.columns import FILE_BYTES_MAX
+
+BANKS = ("rcb", "icbc", "ccb", "boc")
+D = 20261123
+
+
+def day_with(bureau: Any, bank: str, payments: int = 3) -> Path:
+    """A closed day; the bank's file, in order. Gives the detail file."""
+    for _ in range(payments):
+        bureau.pay(bank)
+    bureau.close(bank)
+    path: Path = bureau.deliver(bank, D)
+    return path
+
+
+def refused(bureau: Any, bank: str) -> list[str]:
+    """The lines of a refusal; and that nothing changed."""
+    done = bureau.type("run", "--bank", bank, "--date", "2026-11-23")
+    assert done.exit_code == 3, done.output
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    assert bureau.rows("SELECT state FROM day WHERE state <> 'OPEN'") == [("CLOSED",)]
+    for table in ("bank_file", "bank_line", "exception"):
+        assert bureau.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
+    lines: list[str] = done.stderr.splitlines()
+    assert lines[-1].endswith("nothing changed")
+    return lines
+
+
+def edit(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_digest_that_differs(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    edit(path, lambda b: b + b"\n")
+    assert "digest" in refused(bureau, bank)[0]
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_missing_digest(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    path.with_name(path.name + ".sm3").unlink()
+    assert ".sm3" in refused(bureau, bank)[0]
+
+
+@pytest.mark.parametrize("told", ["{D}", "{d}\n", "{d}  {n}\r\n", "{D} *{n}\n"])
+def test_a_digest_in_other_clothes(bureau: Any, told: str) -> None:
+    path = day_with(bureau, "icbc")
+    digest = path.with_name(path.name + ".sm3")
+    hexes = digest.read_text()
+    digest.write_text(told.format(D=hexes.upper(), d=hexes, n=path.name), newline="")
+    assert bureau.type("run", "--bank", "icbc").exit_code == 0
+
+
+def test_a_missing_control_file(bureau: Any) -> None:
+    path = day_with(bureau, "ccb")
+    path.with_name("CCB_20261123_DTL.ctl").unlink()
+    assert any("CCB_20261123_DTL.ctl" in line for line in refused(bureau, "ccb"))
+
+
+def test_a_missing_detail_file(bureau: Any) -> None:
+    path = day_with(bureau, "rcb")
+    path.unlink()
+    assert "RCB_20261123_DTL.txt" in refused(bureau, "rcb")[0]
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_totals_that_differ(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    if bank == "ccb":
+        edit(path.with_name("CCB_20261123_DTL.ctl"), lambda b: b.replace(b"payments=3", b"payments=4"))
+    else:
+        old, new = {
+            "rcb": (b"T|3|", b"T|4|"), "icbc": (b"90000000003", b"90000000004"),
+            "boc": (b"<NbOfNtries>3<", b"<NbOfNtries>4<"),
+        }[bank]  # fmt: skip
+        edit(path, lambda b: b.replace(old, new))
+        bureau.seal(path)
+    assert refused(bureau, bank)
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_each_bad_line_is_named(bureau: Any, bank: str) -> None:
+    """Two amounts that are no numbers: line numbers are the file's physical ones, or NtryRef."""
+    path = day_with(bureau, bank)
+    old, new = (b"12000", b"12O00") if bank in ("rcb", "icbc") else (b"120.00", b"12O.00")
+    lines = path.read_bytes().split(b"\n")
+    rows = [n for n, line in enumerate(lines) if b"3301102611010" in line][:2]
+    for n in rows:
+        lines[n] = lines[n].replace(old, new, 1)
+    path.write_bytes(b"\n".join(lines))
+    bureau.seal(path)
+    told = refused(bureau, bank)
+    if bank == "boc":
+        assert "NtryRef 1" in told[0] and any("NtryRef 2" in line for line in told)
+    else:
+        assert f"line {rows[0] + 1}:" in told[0] and any(f"line {rows[1] + 1}:" in line for line in told)
+
+
+def test_at_most_100_faults_are_told_then_their_number(bureau: Any) -> None:
+    path = day_with(bureau, "rcb", payments=150)
+    edit(path, lambda b: b.replace(b"|12000|", b"|-12000|"))
+    bureau.seal(path)
+    told = refused(bureau, "rcb")
+    assert len(told) == 101
+    assert "150 faults, 100 shown" in told[-1]
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_file_of_another_bank_or_date(bureau: Any, bank: str) -> None:
+    """Right in itself, in the wrong place."""
+    day_with(bureau, bank, payments=1)
+    bureau.next_day()
+    path = bureau.deliver(bank, D, lambda lines: lines)
+    edit(path, lambda b: b.replace(b"20261123", b"20261124").replace(b"2026-11-23", b"2026-11-24"))
+    bureau.seal(path)
+    assert refused(bureau, bank)
+
+
+@pytest.mark.parametrize("bank", ["rcb", "icbc", "ccb"])
+def test_bytes_of_another_encoding(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    edit(path, lambda b: b.replace(b"T0000001", b"T000000\xff", 1))
+    bureau.seal(path)
+    assert "line 2" in refused(bureau, bank)[0]
+
+
+def test_a_cut_file(bureau: Any) -> None:
+    path = day_with(bureau, "icbc")
+    edit(path, lambda b: b[: b.rindex(b"9000000")])
+    bureau.seal(path)
+    assert refused(bureau, "icbc")
+
+
+DOCTYPES = {
+    "a doctype": "<!DOCTYPE Document>",
+    "billion laughs": '<!DOCTYPE d [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>',
+    "an external entity": '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/hostname">]>',
+}
+
+
+@pytest.mark.parametrize("doctype", DOCTYPES)
+def test_xml_with_a_doctype_is_refused_and_nothing_is_expanded(bureau: Any, doctype: str) -> None:
+    """C69"""
+    path = day_with(bureau, "boc")
+    head, _, rest = path.read_bytes().partition(b"?>")
+    entity = {"billion laughs": b"&c;", "an external entity": b"&x;"}.get(doctype, b"")
+    rest = rest.replace(b"T0000001", b"T" + entity, 1)
+    path.write_bytes(head + b"?>" + DOCTYPES[doctype].encode() + rest)
+    bureau.seal(path)
+    told = refused(bureau, "boc")
+    assert any("DOCTYPE" in line or "document type" in line.lower() for line in told)
+    hostname = Path("/etc/hostname")
+    if hostname.exists() and (name := hostname.read_text().strip()):
+        assert all(name not in line for line in told)
+
+
+def test_more_than_two_gibibytes_are_not_even_read(bureau: Any) -> None:
+    """C69: a sparse file; the digest of such a size is never computed."""
+    path = day_with(bureau, "boc")
+    with path.open("ab") as file:
+        file.truncate(FILE_BYTES_MAX + 1)
+    assert "2 GiB" in refused(bureau, "boc")[0]
+
+
+def test_a_huge_text_node_is_refused_without_being_kept(bureau: Any) -> None:
+    """C69, in small: a text that no column can hold."""
+    path = day_with(bureau, "boc")
+    edit(path, lambda b: b.replace(b"T0000001", b"T" * 20_000_000, 1))
+    bureau.seal(path)
+    assert refused(bureau, "boc")
