@@ -24,7 +24,7 @@ _EncodeFunction = Callable[[bytes, Mapping[int, str]], "bytes | None"]
 
 
 class Codec:
-    """One dialect's reader and writer. Not shared between threads that both decode or both encode."""
+    """One dialect's reader and writer. Threads may share it."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -111,5 +111,6 @@ def _compiled(source: str, names: dict[str, Any], name: str) -> Any:
 def _keep(functions: dict[Any, Any], key: Any, value: Any) -> None:
     """Within the bound: the oldest goes, and is made again should it come back."""
     if len(functions) >= FUNCTIONS_MAX:
-        del functions[next(iter(functions))]
+        for oldest in tuple(functions)[:1]:  # a copy, and no complaint: another thread may be doing the same
+            functions.pop(oldest, None)
     functions[key] = value

@@ -36,7 +36,6 @@ MAC_BYTES: Final = 8  # raw; a dialect that writes b fields as hex sends twice a
 
 _PRIVATE: Final = ("ans", 3, 999, "", "hidden")  # banks put there what they like
 
-
 _NAMED: Final[dict[int, Element]] = {
     2: Element("primary account number", "n", 2, 19, mask="card"),
     3: Element("processing code", "n", 0, 6),
@@ -135,6 +134,7 @@ _NAMED: Final[dict[int, Element]] = {
     104: Element("transaction description", "ans", 3, 100, mask="hidden"),
     128: Element("message authentication code", "b", 0, 8),
 }
+
 # Data elements 2 to 128; 1 is the secondary bitmap and no element.
 ELEMENTS: Final[dict[int, Element]] = {
     number: _NAMED.get(number) or Element("private use", *_PRIVATE) for number in range(2, FIELD_MAX + 1)
