@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from shebao.ledger.facts import Day
 from shebao.ledger.schema import day, event, payment, transfer
@@ -126,14 +126,14 @@ def type_totals(conn: Connection, book_id: int, first: int, last: int) -> dict[s
     """By insurance type, and `suspense`: what came in by payments, what went out by voids and reversals."""
     found: dict[str, Line] = {}
     for column, incoming in ((transfer.c.credit, True), (transfer.c.debit, False)):
-        account = case((column.like("suspense:%"), "suspense"), else_=func.substr(column, 6))
         query = (
-            select(account, func.count(), func.sum(transfer.c.amount))
+            select(column, func.count(), func.sum(transfer.c.amount))
             .where(transfer.c.book_id == book_id, transfer.c.seq > first, transfer.c.seq <= last)
             .where(column.like("fund:%") | column.like("suspense:%"))
-            .group_by(account)
+            .group_by(column)
         )
-        for kind, number, fen in conn.execute(query):
+        for account, number, fen in conn.execute(query):
+            kind = account.removeprefix("fund:").partition(":")[0]  # "fund:170" is 170, "suspense:icbc" suspense
             line = Line(number, int(fen)) if incoming else Line(0, 0, number, int(fen))
             found[kind] = found.get(kind, Line()).plus(line)
     return found

@@ -82,7 +82,7 @@ def read_bank_file(folder: Path, spec: StatementSpec, bank: str, date: int) -> B
             faults.append(LineFault(0, wrong, "deliver the file again, unchanged"))
             raise BadFile(name, faults, len(faults))
         source.seek(0)
-        lines, number = _lines(source, spec, bank, date, control, faults)
+        lines, number = lines_of(source, spec, bank, date, control, faults)
     if faults:
         raise BadFile(name, faults, number)
     return BankFile(name, found, lines, totals(lines))
@@ -105,7 +105,7 @@ def _small(path: Path) -> bytes | None:
         return source.read(SIDE_FILE_BYTES_MAX + 1)
 
 
-def _lines(
+def lines_of(
     source: BinaryIO, spec: StatementSpec, bank: str, date: int, control: bytes | None, faults: list[LineFault]
 ) -> tuple[pl.DataFrame, int]:
     """All good lines as a frame; faults are added to `faults` up to the limit. Gives their number too."""

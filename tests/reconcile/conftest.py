@@ -39,10 +39,10 @@ def bill_number(serial: int) -> str:
 class Bureau:
     """The shortest ways to have a day, and to reconcile it by the command."""
 
-    def __init__(self, folder: Path, today: int = 20261123) -> None:
+    def __init__(self, folder: Path, url: str, today: int = 20261123) -> None:
         self.folder, self.date = folder, today
         self.now_us = us_of(today * 1_000_000 + 90000)
-        self.url = f"sqlite:///{folder / 'shebao.db'}"
+        self.url = url
         self.config = folder / "switch.toml"
         self.state = folder / "var"
         text = f'[switch]\ninstitution = "33011000"\ndatabase = "{self.url}"\nstate_dir = "{self.state}"\n'
@@ -52,9 +52,6 @@ class Bureau:
             text += f'dialect = "{bank}"\nlisten = "127.0.0.1:{9000 + n}"\n'
             text += 'allow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n'
         self.config.write_text(text, encoding="utf-8")
-        engine = make_engine(self.url, create=True)
-        schema.metadata.create_all(engine)
-        engine.dispose()
         self.store = open_store(self.url)
         ensure_books(self.store, load_switch(text, "switch.toml"), self.now_us)
         self.serial = 0
@@ -176,6 +173,19 @@ class Bureau:
 
 @pytest.fixture
 def bureau(tmp_path: Path) -> Iterator[Bureau]:
-    one = Bureau(tmp_path)
+    """On SQLite."""
+    url = f"sqlite:///{tmp_path / 'shebao.db'}"
+    engine = make_engine(url, create=True)
+    schema.metadata.create_all(engine)
+    engine.dispose()
+    one = Bureau(tmp_path, url)
+    yield one
+    one.store.close()
+
+
+@pytest.fixture
+def any_bureau(tmp_path: Path, store_url: str) -> Iterator[Bureau]:
+    """On SQLite and on PostgreSQL, with the tables that `ledgerctl init` makes."""
+    one = Bureau(tmp_path, store_url)
     yield one
     one.store.close()

@@ -115,7 +115,8 @@ def test_the_order_as_the_kernel_sees_it(bureau: Any, tmp_path: Path) -> None:
     bureau.close("icbc")
     log = tmp_path / "calls"
     calls = "openat,write,fsync,rename,renameat,renameat2"
-    command = [sys.executable, "-P", "-m", "shebao.reconcile.cli", "--config", str(bureau.config), "close", "--bank", "icbc"]
+    config = str(bureau.config)
+    command = [sys.executable, "-P", "-m", "shebao.reconcile.cli", "--config", config, "close", "--bank", "icbc"]
     done = subprocess.run(["strace", "-f", "-y", "-o", str(log), "-e", f"trace={calls}", *command], capture_output=True)
     if b"ptrace" in done.stderr or b"Operation not permitted" in done.stderr:
         pytest.skip("strace may not trace here")

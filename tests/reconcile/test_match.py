@@ -2,12 +2,20 @@
 
 import random
 from collections import Counter
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shebao.codecs.columns import LineFault, StatementContext, StatementLine, totals_of
+from shebao.codecs.dialect import load_dialect
+from shebao.codecs.statement import write, write_control
+from shebao.ledger.day import CST
+from shebao.reconcile.inbox import lines_of
 from shebao.reconcile.items import frame
 from shebao.reconcile.match import CLASSES, counts, match
 
@@ -175,6 +183,35 @@ def test_planted_faults_are_found_and_nothing_else(faults: list[str], chance: ra
         expected.update(ends)
     chance.shuffle(bank)
     assert Counter(c for c, _ in classes(ledger, bank)) == expected
+
+
+@pytest.mark.parametrize("bank", ["rcb", "icbc", "ccb", "boc"])
+@settings(max_examples=10, deadline=None)
+@given(faults=st.lists(st.sampled_from([f for f in FAULTS if f != "next day"]), min_size=1, max_size=20))
+def test_planted_faults_are_found_in_each_layout(bank: str, faults: list[str]):
+    """The bank's lines go through its own file."""
+    path = Path(__file__).resolve().parents[2] / "etc" / "dialects" / f"{bank}.toml"
+    spec = load_dialect(path.read_text(encoding="utf-8"), str(path)).statement
+    ledger, bank_rows, expected = [], [], Counter()
+    for n, fault in enumerate(faults):
+        ours, theirs, ends = plant(fault, 10 + 2 * n, f"33011026112300000{n:02d}0")
+        ledger += ours
+        bank_rows += theirs
+        expected.update(ends)
+    told = [
+        StatementLine(d, moment, stan, rrn, terminal, branch, kind, bill, fen, "", channel, first, first_stan)
+        for d, _, kind, moment, stan, rrn, terminal, branch, bill, fen, _, channel, first, first_stan in bank_rows
+    ]
+    opened = datetime(2026, 11, 22, 23, tzinfo=CST)
+    context = StatementContext(bank, "33011000", D, opened, opened + timedelta(days=1))
+    totals = totals_of(told)
+    file = BytesIO(b"".join(write(spec, context, totals, told)))
+    control = write_control(spec, context, totals) if spec.control_file else None
+    faults_found: list[LineFault] = []
+    lines, _ = lines_of(file, spec, bank, D, control, faults_found)
+    assert not faults_found
+    found = match(frame(ledger), lines)
+    assert Counter(found["item_class"]) == expected
 
 
 @settings(max_examples=40, deadline=None)

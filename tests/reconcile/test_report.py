@@ -28,7 +28,8 @@ def a_day(bureau: Any) -> None:
     bureau.pay("icbc", 700, bill="33011026112300000010", mti="0220", at="20261123150001")
 
 
-def test_totals_by_bank_type_and_channel_are_the_same_money(bureau: Any) -> None:
+def test_totals_by_bank_type_and_channel_are_the_same_money(any_bureau: Any) -> None:
+    bureau = any_bureau
     a_day(bureau)
     bureau.close("rcb")
     told = bureau.told("report", "--date", "2026-11-23")
