@@ -41,6 +41,11 @@ class _Text(Resource):
         return f"{text}\n".encode()
 
 
+class _Root(Resource):
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        return _Text(lambda: (404, "here are /metrics, /healthz and /readyz"))
+
+
 class _Metrics(Resource):
     """The exposition, once the scrape is made."""
 
@@ -108,7 +113,7 @@ class AdminSite(Site):
     noisy = False
 
     def __init__(self, scrape: Scrape, ready: Ready, clock: Clock, deadline_s: int, connections_max: int) -> None:
-        root = Resource()
+        root = _Root()
         root.putChild(b"metrics", _Metrics(scrape))
         root.putChild(b"healthz", _Text(lambda: (200, "alive")))
         root.putChild(b"readyz", _Text(lambda: (503, why_not) if (why_not := ready()) else (200, "ready")))

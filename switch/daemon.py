@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from shebao.codecs.compiled import Codec
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import Listen, SettingsError, SwitchSettings
+from shebao.codecs.tags import build, parse
 from shebao.ledger.facts import Decision, Request
 from shebao.ledger.secrets import Master, SecretsError
 from shebao.ledger.store import StoreError
@@ -42,6 +43,11 @@ BACKLOG: Final = 512
 KEYS_WAIT_S: Final = 1.0  # a line waits no longer for its keys to be read again; then those known will do
 FACTS_WAIT_S: Final = 2.0  # a scrape waits no longer for the store; then it gets the last known facts
 
+# limits that are read once, at the start
+READ_ONCE: Final = (
+    "reply_deadline_s", "anchor_every_s", "admin_timeout_s", "admin_connections_max", "log_lines_queued_max",
+)  # fmt: skip
+
 Read = Callable[[], tuple[SwitchSettings, Mapping[str, Dialect]]]  # reads configuration and dialects again
 
 
@@ -64,12 +70,12 @@ class Daemon:
         self._reactor, self._settings, self._store, self._log = reactor, settings, store, log
         self._dialects, self._end_of_day, self._reading = dialects, end_of_day, reading
         self.exit_code, self.why_stopped = 0, ""
-        self.unanswered = 0
+        self.unanswered, self.forced = 0, False  # forced: something still hangs in a thread
         self.stopped: Deferred[None] = Deferred()  # fires when all is answered, or shutdown_s is over
         self.ports: dict[str, Any] = {}
         self._threads = reactor.getThreadPool()
         self._writer = Writer(reactor.callFromThread)
-        self._codecs = {bank: Codec(dialect) for bank, dialect in dialects.items()}
+        self._codecs = {bank: warmed(Codec(dialect)) for bank, dialect in dialects.items()}
         self._keyring = Keyring(((bank, dialect.mac) for bank, dialect in dialects.items()), master, reading)
         self._lane = Lane(store, self._writer.run, reactor, now_us, self._encode, settings.limits, log)
         self.posts = {bank: self._post(bank, now_us) for bank in settings.banks}
@@ -85,6 +91,7 @@ class Daemon:
         self._waiting_for_keys: list[Callable[[], None]] = []
         self._keys_running = False
         self._facts_running = False
+        self._anchor_running = False
         self._is_stopping = False
 
     def _post(self, bank: str, now_us: Callable[[], int]) -> Post:
@@ -139,12 +146,22 @@ class Daemon:
     # running
 
     def _tick(self) -> None:
-        for post in self.posts.values():
-            post.tick()
-        self._nightfall.tick()
+        for tick in (*(post.tick for post in self.posts.values()), self._nightfall.tick):
+            try:
+                tick()
+            except Exception as fault:  # a bug in one must not stop the clock of the others
+                self._log.error("fault in a timer", fault=fault)
 
     def _anchor(self) -> None:
-        self.in_thread(self._end_of_day.anchor, lambda result: self._note_fault("anchor not written", result))
+        if self._anchor_running:
+            return
+        self._anchor_running = True
+
+        def done(result: object) -> None:
+            self._anchor_running = False
+            self._note_fault("anchor not written", result)
+
+        self.in_thread(self._end_of_day.anchor, done)
 
     def in_thread(self, work: Callable[[], object], done: Callable[[object], None]) -> None:
         """`work()` in a pool thread, then `done(result or exception)` here."""
@@ -255,7 +272,7 @@ class Daemon:
             self.ports.pop(name).stopListening()
         for post in self.posts.values():
             post.end()
-        self._deadline = self._reactor.callLater(self._settings.limits.shutdown_s, self._finish)
+        self._deadline = self._reactor.callLater(self._settings.limits.shutdown_s, self._give_up)
         self._look_empty()
 
     def _look_empty(self) -> None:
@@ -266,6 +283,10 @@ class Daemon:
             self._reactor.callLater(STOP_LOOK_S, self._look_empty)
         else:
             self._lane.drain(lambda: self.in_thread(self._end_of_day.anchor, lambda _: self._finish()))
+
+    def _give_up(self) -> None:
+        self.forced = True
+        self._finish()
 
     def _finish(self) -> None:
         if self.stopped.called:
@@ -279,6 +300,16 @@ class Daemon:
         self._writer.stop()
         self._log.info("stopped", unanswered=self.unanswered)
         self.stopped.callback(None)
+
+
+def warmed(codec: Codec) -> Codec:
+    """A codec that has been round once: Python loads code pages from files when they are first used, and at the
+    limit of descriptors it could not."""
+    tags = build([("NM", "余杭"), ("MS", "缴费成功")])
+    fields = {3: "500000", 7: "1123093015", 11: "000001", 39: "00", 41: "TERM0001", 48: tags.hex().upper()}
+    decoded = codec.decode(codec.encode("0210", fields) + bytes(codec.mac_size))
+    parse(bytes.fromhex(decoded.fields[48]))
+    return codec
 
 
 def port_taken(error: CannotListenError) -> str:
@@ -307,6 +338,7 @@ def _needs_restart(old: SwitchSettings, new: SwitchSettings) -> list[str]:
         for name in ("institution", "database", "state_dir", "master_key_file", "admin_listen", "operators_identity")
         if getattr(old, name) != getattr(new, name)
     ]
+    fixed += [f"limits.{name}" for name in READ_ONCE if getattr(old.limits, name) != getattr(new.limits, name)]
     if list(old.banks) != list(new.banks):
         return [*fixed, "banks"]
     for key, bank in old.banks.items():

@@ -62,12 +62,9 @@ def serve(
         daemon.start(ready)
     except CannotListenError as error:
         raise Stop(port_taken(error), LOOK) from None
-    daemon.stopped.addCallback(lambda _: reactor.stop())
+    daemon.stopped.addCallback(lambda _: _end(daemon, logs))
     reactor.callWhenRunning(install_signals)
     reactor.run(installSignalHandlers=False)
-    if daemon.unanswered:  # a store that hangs still has the writer: nothing more can be waited for
-        logs.close()
-        os._exit(daemon.exit_code)
     store.close()
     logs.close()
     if daemon.why_stopped:
@@ -75,3 +72,9 @@ def serve(
     return daemon.exit_code
 
 
+def _end(daemon: Daemon, logs: LogWriter) -> None:
+    """Leave the reactor, or the process at once when something hangs in a thread that would be waited for."""
+    if daemon.forced:
+        logs.close()
+        os._exit(daemon.exit_code)
+    reactor.stop()

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from shebao.ledger.day import add_days
+
 CST = timezone(timedelta(hours=8))
 NAMES = ("rcb", "icbc", "ccb", "boc")
 
@@ -177,6 +179,19 @@ def test_sigterm_answers_what_was_taken_in_and_ends_with_0(make_daemon, bill):
     assert daemon.wait_for("stopped")["unanswered"] == 0
 
 
+def test_a_store_that_hangs_holds_the_end_up_for_shutdown_s_only(make_daemon, bill):
+    daemon = make_daemon(limits="shutdown_s = 1").prepare().start()
+    line = daemon.line("rcb").sign_on()
+    with daemon.sql() as books:
+        books.execute("BEGIN IMMEDIATE")
+        line.send(line.wire.send("0200", line.payment(bill(1), "000001")))
+        while daemon.metric('shebao_in_flight{bank="rcb"}') < 1:
+            pass
+        assert daemon.stop() == 0
+        assert daemon.wait_for("stopped")["unanswered"] == 1
+    assert line.read(1) == [], "no answer is better than a wrong one"
+
+
 def test_past_the_in_flight_limit_the_line_is_not_read_and_nothing_is_lost(make_daemon, bill):
     daemon = make_daemon(limits="in_flight_per_line = 8").prepare().start()
     line, other = daemon.line("rcb").sign_on(), daemon.line("boc").sign_on()
@@ -305,7 +320,7 @@ def test_a_cut_over_by_the_bank_writes_the_file_too(make_daemon, bill):
     line.ask("0200", line.payment(bill(1), "000001"))
     with daemon.sql() as books:
         ((date,),) = books.execute("SELECT open_date FROM book WHERE bank = 'icbc'").fetchall()
-    following = f"{datetime.strptime(str(date), '%Y%m%d') + timedelta(days=1):%m%d}"
+    following = f"{add_days(date, 1) % 10000:04d}"
     mti, reply = line.ask("0820", line.messages.sign_on("201", "000002") | {15: following})
     if reply[39] == "30":
         assert reply[44] == "015" and datetime.now(CST).hour == 23, "beyond tomorrow"

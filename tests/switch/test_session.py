@@ -251,7 +251,8 @@ def test_a_de7_far_off_is_counted(line, messages):
 
 def test_unknown_tags_are_skipped_and_counted(line, messages):
     line.sign_on(messages)
-    assert line.ask("0100", messages.counter(tags=[("CH", "01"), ("ZZ", "1"), ("BN", messages.bill), ("ZZ", "2")])) == []
+    tags = [("CH", "01"), ("ZZ", "1"), ("BN", messages.bill), ("ZZ", "2")]
+    assert line.ask("0100", messages.counter(tags=tags)) == []
     assert len(line.tickets) == 1 and line.tally.unknown_tags == 2
 
 
