@@ -148,7 +148,8 @@ def _tag_lines(value: str) -> Iterator[str]:
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label:<12} {text}"
+    """One line; a character that a terminal would obey, or can't show, is replaced."""
+    return f"{label:<12} " + "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _name(number: int) -> str:

@@ -41,7 +41,7 @@ def test_a_missing_configuration_is_one_line(name: str, tmp_path: Path) -> None:
         "ledgerctl": ["verify"],
         "keyctl": ["list"],
         "reconcile": ["status"],
-        "banksim": ["run", "--bank", "rcb"],
+        "banksim": ["run", "--bank", "rcb", "--bills", "bills.csv"],
     }[name]
     done = subprocess.run(
         [str(ROOT / "bin" / name), "--config", "no-such.toml", *arguments], cwd=tmp_path, capture_output=True, text=True
