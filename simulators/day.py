@@ -39,12 +39,16 @@ LINES_BREAK_AT: Final = 0.4  # of that bank's orders
 LINES_DOWN_S: Final = 0.5
 STANDSTILL_S: Final = 60.0  # without one order done: give up
 COLUMNS: Final = (
-    "bank", "net yuan", "credits", "undone", "lost races", "repeats", "time-outs", "reversals", "voids", "advices",
+    "bank", "net yuan", "credits", "undone", "B1", "repeats", "time-outs", "reversals", "voids", "advices",
 )  # fmt: skip
 
 
 class Wrong(Exception):
     """The demo can't go on; one line for the user."""
+
+
+class Refused(Exception):
+    """The demo does not touch what it was given; one line for the user."""
 
 
 class Day:
@@ -78,10 +82,13 @@ class Day:
         self._sum_up()
         return self._faults
 
-    async def stop_daemon(self) -> None:
-        if self._daemon is not None:
-            status = await deferToThread(self._children.stop, self._daemon)
-            self._screen.step(f"The daemon finished what it had taken in and ended with {status}.")
+    async def stop_daemon(self) -> list[str]:
+        """SIGTERM; gives what is wrong with its end."""
+        if self._daemon is None:
+            return []
+        status = await deferToThread(self._children.stop, self._daemon)
+        self._screen.step(f"The daemon finished what it had taken in and ended with {status}.")
+        return [f"the daemon ended with {status}"] if status else []
 
     # Before the doors open
 
@@ -95,8 +102,11 @@ class Day:
         total = sum(bill.amount for bill in plan.population.bills)
         self._screen.step(f"A population: {len(plan.population.people):,} people, {len(plan.population.bills):,} bills "
                           f"of {population.OFFICES} village offices, {_yuan(total)} yuan.")  # fmt: skip
-        await self._command("keyctl", "init")
         await self._command("ledgerctl", "init")
+        before = _json(await self._command("ledgerctl", "balance", "--json"), "ledgerctl balance")
+        if any(row["balance"] for row in before):
+            raise Refused("that database holds books already; give the demo an empty one, or leave out --database")
+        await self._command("keyctl", "init")
         for bank, key in self._stage.keys.items():
             await self._command("keyctl", "load", "--bank", bank, "--kind", "mac", "--hex", "-", given=key + "\n")
         self._screen.step(f"Database made; master key and {len(self._stage.keys)} bank keys loaded.")
@@ -220,19 +230,24 @@ class Day:
             )  # fmt: skip
             await deferToThread(statements.write_day, self._stage.folder, driver.bank.wire, day, lines)
             ran = await self._command("reconcile", "run", "--bank", bank, "--date", _iso(day), "--json", fine=(0, 1))
-            found = _json(ran, "reconcile run")
-            statuses.append(f"{bank} {found['state']}")
-            self._faults += proof.classes_agree(bank, found["classes"], self._details[bank], self._planted[bank])
+            told = _json(ran, "reconcile run")
+            statuses.append(f"{bank} {told['state']}")
+            self._faults += proof.classes_agree(bank, told["classes"], self._details[bank], self._planted[bank])
         self._screen.step(f"The banks' own files came and were matched: {', '.join(statuses)}.")
         listed = _json(await self._command("reconcile", "exceptions", "--json"), "reconcile exceptions")
         self._faults += proof.exceptions_agree(listed, self._planted, self._suspense())
+        found = {(item["bank"], item["class"], item["bill"]) for item in listed}
         for bank, items in self._planted.items():
             for item in items:
-                what = f"planted {item.kind}, found {item.item_class}"
-                self._screen.say(f"{bank}: {what}: bill {item.bill}, {_yuan(item.amount)} yuan")
+                seen = item.item_class not in proof.LISTED or (bank, item.item_class, item.bill) in found
+                self._say_found(bank, f"planted {item.kind}", seen, item.item_class, item.bill, item.amount)
         for bank, bill, amount in self._suspense():
-            what = "told of a bill paid elsewhere, found SUSPENSE"
-            self._screen.say(f"{bank}: {what}: bill {bill}, {_yuan(amount)} yuan")
+            seen = (bank, "SUSPENSE", bill) in found
+            self._say_found(bank, "told of a bill paid elsewhere", seen, "SUSPENSE", bill, amount)
+
+    def _say_found(self, bank: str, done: str, seen: bool, item_class: str, bill: str, amount: int) -> None:
+        what = "found" if seen else "NOT FOUND"
+        self._screen.say(f"{bank}: {done}, {what} {item_class}: bill {bill}, {_yuan(amount)} yuan")
 
     def _suspense(self) -> list[tuple[str, str, int]]:
         return [(bank, order.bill, order.amount) for bank, orders in self._plan.strays.items() for order in orders]

@@ -21,7 +21,7 @@ from .children import Children, CommandFailed
 from .client import SignOnFailed
 from .commands import FAILED, INTERRUPTED, REFUSED, OneLineCommand, Stop
 from .config import CHECKOUT
-from .day import Day, Wrong
+from .day import Day, Refused, Wrong
 from .programme import PAYMENTS_MIN
 from .screen import Screen
 from .statements import BadFile
@@ -46,6 +46,8 @@ def main(payments: int, database: str | None, keep_running: bool, seed: int) -> 
             faults = _run(home, payments, database, keep_running, seed)
         except script.Interrupted:
             raise Stop("interrupted; nothing is left running", INTERRUPTED) from None
+        except Refused as refused:
+            raise Stop(str(refused), REFUSED) from None
         except (CommandFailed, Wrong, BadFile, SignOnFailed) as fault:
             raise Stop(str(fault), FAILED) from None
     return FAILED if faults else 0
@@ -69,8 +71,7 @@ def _run(home: Path, payments: int, database: str | None, keep_running: bool, se
             host, port = stage.settings.admin_listen
             screen.step(f"The daemon stays up: metrics at http://{host}:{port}/metrics, Ctrl-C ends it.")
             await script.forever()
-        await day.stop_daemon()
-        return faults
+        return faults + await day.stop_daemon()
 
     try:
         return script.run_script(play)

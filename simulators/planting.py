@@ -48,7 +48,7 @@ def plant(
     date, for `date`. Only payments that nothing was done to are touched, each once.
     """
     out = list(lines)
-    untouched = _lonely(lines)
+    untouched = sorted(_lonely(lines), key=lambda line: line.bill)  # whatever order the replies came in
     dice.shuffle(untouched)
     sources: dict[str, list[StatementLine]] = {
         "added": [_of_no_one(line, *bill) for line, bill in zip(untouched, unpaid, strict=False)],

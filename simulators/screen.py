@@ -51,7 +51,7 @@ class Screen:
             self._progress = None
 
     def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-        table = Table(title=title, title_justify="left")
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))  # narrow: 80 columns
         for place, name in enumerate(columns):
             table.add_column(name, justify="right" if place else "left", no_wrap=True)
         for row in rows:
