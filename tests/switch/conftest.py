@@ -150,7 +150,7 @@ class Daemon:
         self.folder, self.limits, self.cutover = folder, limits, cutover
         self.wires = {name: Wire(name) for name in NAMES}
         self.config = folder / "switch.toml"
-        self.log, self.ports, self.process = [], {}, None
+        self.log, self.ports, self.process, self.lines = [], {}, None, []
         self.listens = dict.fromkeys(("admin", *NAMES), 0)
         self.write_config()
 
@@ -254,11 +254,17 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(ANSWER_S)
+        for line in self.lines:
+            line.socket.close()
+        if self.process is not None and self.process.stderr is not None:
+            self._reader.join(ANSWER_S)
+            self.process.stderr.close()
 
     # talking
 
     def line(self, name):
-        return Connection(Wire(name), self.ports[name])
+        self.lines.append(Connection(Wire(name), self.ports[name]))
+        return self.lines[-1]
 
     def get(self, path, port=None):
         with urlopen(f"http://127.0.0.1:{port or self.ports['admin']}{path}", timeout=ANSWER_S) as answer:
