@@ -30,14 +30,21 @@ class Answer(NamedTuple):
 
 
 def run(
-    backend: Backend, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode, reply_deadline_us: int
-) -> list[Answer]:
-    """Decide a batch and make it durable; the answers, in order. Raises StoreError or CommitInDoubt."""
+    backend: Backend, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode, reply_deadline_us: int,
+    durable: bool = True,
+) -> list[Answer]:  # fmt: skip
+    """Decide a batch and make it durable; the answers, in order. Raises StoreError or CommitInDoubt.
+
+    durable False: only what would be answered.
+    """
     backend.begin(writing=any(request.service not in READ_ONLY for request in requests))
     try:
         facts = load(backend, requests, 0, reply_deadline_us)
         facts.now_us = now_us()  # the batch's moment: under its locks, so that no date has moved since
         answers = [_answer(request, facts, encode) for request in requests]
+        if not durable:
+            backend.rollback()
+            return answers
         if facts.new_events:
             write(backend, facts)
         elif any(answer.decision is not None and answer.decision.replay is not None for answer in answers):

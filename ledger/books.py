@@ -25,7 +25,8 @@ def ensure_books(store: Store, settings: SwitchSettings, now_us: int) -> list[st
     for bank in settings.banks.values():
         wanted[bank.book_id] = bank.key, first_date(now_us, bank.cutover)
     with store.reading() as connection:
-        known = dict(connection.execute(select(schema.book.c.book_id, schema.book.c.bank)).tuples().all())
+        rows = connection.execute(select(schema.book.c.book_id, schema.book.c.bank))
+        known: dict[int, str] = {row.book_id: row.bank for row in rows}
     _check_numbers(known, {book_id: bank for book_id, (bank, _) in wanted.items()})
     missing = sorted(wanted.keys() - known.keys())
     if missing:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from . import postgres, sqlite
 from .backend import Backend, CommitInDoubt, StoreError
 from .batch import Answer, Encode, run
-from .facts import Request
+from .facts import Decision, Request
 from .migrations import is_current, upgrade
 from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
@@ -95,6 +95,17 @@ class Store:
         with self._lock:
             return run(self._backend, requests, now_us, encode, self._reply_deadline_us)
 
+    def foresee(self, request: Request, now_us: Callable[[], int]) -> Answer:
+        """What a command's act would be answered now; nothing is done."""
+        with self._lock:
+            (answer,) = run(self._backend, [request], now_us, _no_reply, self._reply_deadline_us, durable=False)
+        return answer
+
+    def act(self, request: Request, now_us: Callable[[], int]) -> Answer:
+        """Do a command's act, which no bank waits for."""
+        (answer,) = self.transact([request], now_us, _no_reply)
+        return answer
+
     def check(self) -> None:
         """Raise StoreError if the database can't be reached, or is not of this version."""
         with self.reading() as connection:
@@ -142,6 +153,10 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._backend.close()
+
+
+def _no_reply(request: Request, decision: Decision) -> bytes:
+    return b""
 
 
 @contextmanager

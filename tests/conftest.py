@@ -51,7 +51,8 @@ class PostgresServer:
             self.port = free.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
         if initdb:
-            self.run("initdb", "-D", str(self.data), "-U", "shebao", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+            plain = ("-U", "shebao", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+            self.run("initdb", "-D", str(self.data), *plain)
 
     def run(self, program: str, *arguments: str) -> None:
         """One of the server's own programs, to its end."""
@@ -70,8 +71,10 @@ class PostgresServer:
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         command = [str(self.programs / "postgres"), "-D", str(self.data), *options]
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(command, cwd=self.folder, env=self._env(), stdout=log, stderr=log, **self._as)  # type: ignore[call-overload]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=self._env(), stdout=log, stderr=log, **self._as
+            )  # type: ignore[call-overload]
         self.run_until_ready()
 
     def run_until_ready(self) -> None:
@@ -88,7 +91,8 @@ class PostgresServer:
         return f"postgresql+psycopg://shebao@127.0.0.1:{self.port}/{database}"
 
     def execute(self, sql: str) -> None:
-        with psycopg.connect(host="127.0.0.1", port=self.port, user="shebao", dbname="postgres", autocommit=True) as conn:
+        address = f"host=127.0.0.1 port={self.port} user=shebao dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as conn:
             conn.execute(sql)  # type: ignore[arg-type]
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -175,7 +179,8 @@ class Till:
         self.now_us = NOON_US
         self.stan = 0
         with self.store.writing() as connection:
-            for book_id, bank, date in ((0, "bureau", 0), *((number, key, 20261123) for key, (number, _) in BANKS.items())):
+            banks = [(number, key, 20261123) for key, (number, _) in BANKS.items()]
+            for book_id, bank, date in [(0, "bureau", 0), *banks]:
                 connection.execute(insert(schema.book).values((book_id, bank, date, 1, 1, 1, GENESIS)))
                 if date:
                     day = (book_id, date, "OPEN", self.now_us, None, 0, 0, 0, 0, 0)
@@ -216,7 +221,8 @@ class Till:
 
     def act(self, service: str, **changed: object) -> Request:
         """What an operator or the clock asks: no key, no DE7 of its own."""
-        values: dict[str, object] = {"key_class": KeyClass.NONE, "trace": 0, "mti": "", "amount": 0, "proc": "", "stan": ""}
+        values: dict[str, object] = {"key_class": KeyClass.NONE, "trace": 0, "amount": 0}
+        values |= dict.fromkeys(("mti", "proc", "stan"), "")
         if service == "withdraw":
             values |= {"book_id": 0, "operator": "zhang", "reason": "printed twice"}
         return self.request(service, **{**values, **changed})  # type: ignore[arg-type]
@@ -235,7 +241,8 @@ class Till:
         """What somebody with the database's password could do: the triggers dropped, then the statements."""
         with self.store.writing() as connection:
             if self.url.startswith("sqlite"):
-                for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():
+                names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()
+                for (name,) in names:
                     connection.exec_driver_sql(f"DROP TRIGGER {name}")
             else:
                 connection.exec_driver_sql("DROP FUNCTION IF EXISTS keep_final() CASCADE")

@@ -1,0 +1,287 @@
+"""`ledgerctl`: the books from the command line (operations.md, Commands). What it does lives in the other rooms."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from sqlalchemy import select
+
+from shebao.codecs.columns import format_yuan
+from shebao.codecs.errors import Code
+from shebao.codecs.numbers import bill_ok, digits_only
+from shebao.codecs.settings import SwitchSettings
+
+from . import schema
+from .books import ensure_books
+from .commands import DONE, REFUSED, USAGE, Command, Stop, config_option, tell_faults, version_option
+from .config import read_settings
+from .csvtext import ENCODINGS, FILE_BYTES_MAX
+from .day import as_date, date_of
+from .facts import BUREAU_BOOK_ID, KeyClass, Request
+from .history import Entry, balances, bill_story, payment_story, sides, unknown_bill_story
+from .imports import Refused, Taken, import_bills, import_people
+from .store import Store, migrate, open_store
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable; amounts in integer fen.")
+_DRY = click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing.")
+_ENCODING = click.option("--encoding", type=click.Choice(ENCODINGS), help="Decides; else it is found out.")
+_FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+_SHOWN: Final = ("at", "bank", "kind", "code", "amount", "stan", "receipt", "move", "operator", "reason")
+
+
+@click.group(cls=Command, name="ledgerctl")
+@config_option
+@version_option
+@click.pass_context
+def ledgerctl(context: click.Context, config: Path) -> None:
+    """The bureau's books: bills, payments, balances, proofs."""
+    context.obj = config
+
+
+@ledgerctl.command()
+@click.pass_obj
+def init(config: Path) -> None:
+    """Create the database or bring it to this version, and make the books of new banks."""
+    settings = read_settings(config)
+    ran = migrate(settings.database)
+    with _store(settings) as store:
+        new = ensure_books(store, settings, wall_us())
+    click.echo(f"database: {'migrated to ' + ran[-1] if ran else 'is of this version already'}")
+    click.echo(f"books: {'new for ' + ', '.join(new) if new else 'are all there'}")
+
+
+# -- imports ----------------------------------------------------------------------------------------------
+
+@ledgerctl.command("import-people")
+@_FILE
+@_ENCODING
+@_DRY
+@click.pass_obj
+def import_people_command(config: Path, file: Path, encoding: str | None, dry_run: bool) -> int:
+    """People from a CSV file: id,name,phone,card,division,enrolled."""
+    data = _bytes_of(file)
+    with _store(read_settings(config)) as store:
+        try:
+            taken = import_people(store, data, encoding, dry_run)
+        except Refused as refused:
+            return tell_faults("ledgerctl", file, refused)
+    _tell_taken(file, taken, dry_run, f"{taken.new} new people, {taken.changed} changed, {taken.same} as they were")
+    return DONE
+
+
+@ledgerctl.command("import-bills")
+@_FILE
+@_ENCODING
+@_DRY
+@click.pass_obj
+def import_bills_command(config: Path, file: Path, encoding: str | None, dry_run: bool) -> int:
+    """Bills from a CSV file, one line per part, the lines of one bill together: all of them or none.
+
+    Columns, in any order: bill_number, payer_id, payer_name, office, period_from, period_to, issued, due, last_day,
+    insurance_type, amount_fen, owner_only.
+    """
+    data = _bytes_of(file)
+    with _store(read_settings(config)) as store:
+        try:
+            taken = import_bills(store, str(file), data, wall_us, encoding, dry_run)
+        except Refused as refused:
+            return tell_faults("ledgerctl", file, refused)
+    _tell_taken(file, taken, dry_run, f"{taken.new} new bills, {taken.same} were there already")
+    return DONE
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Stop(f"{file} can't be read: {error.strerror}; give another file", USAGE) from None
+    if len(data) > FILE_BYTES_MAX:
+        raise Stop(f"{file} is larger than {FILE_BYTES_MAX >> 20} MiB; import it in parts", REFUSED)
+    return data
+
+
+def _tell_taken(file: Path, taken: Taken, dry_run: bool, what: str) -> None:
+    click.echo(f"{file}: read as {taken.encoding.upper()}; {what}{'; nothing was written' if dry_run else ''}")
+
+
+# -- one bill, one payment --------------------------------------------------------------------------------
+
+@ledgerctl.command()
+@click.argument("number", metavar="NUMBER")
+@_JSON
+@click.pass_obj
+def bill(config: Path, number: str, as_json: bool) -> None:
+    """Everything known about one bill, in time order."""
+    _check_bill_number(number)
+    with _store(read_settings(config)) as store, store.reading() as conn:
+        found = bill_story(conn, number, date_of(wall_us()))
+        entries = unknown_bill_story(conn, number) if found is None else found[2]
+    if found is None and not entries:
+        raise Stop(f"there is no bill {number}; compare the number with the paper", REFUSED)
+    facts: dict[str, Any] = {"bill": number, "status": "not in the books"}
+    if found is not None:
+        one, status, _ = found
+        facts = {
+            **facts, "status": one.status, "status_today": status, "payer_id": one.payer_id,
+            "payer_name": one.payer_name, "office": one.office, "period_from": one.period_from,
+            "period_to": one.period_to, "issued": one.issued, "due": one.due, "last_day": one.last_day,
+            "owner_only": one.owner_only, "amount": one.amount, "parts": dict(one.parts),
+        }  # fmt: skip
+    _show(facts, entries, [], as_json)
+
+
+@ledgerctl.command()
+@click.argument("receipt", metavar="RECEIPT")
+@_JSON
+@click.pass_obj
+def payment(config: Path, receipt: str, as_json: bool) -> None:
+    """Everything known about one payment, in time order."""
+    if not bill_ok(receipt):  # the same shape and check digit as a bill number
+        raise Stop(f"{receipt} is no receipt number; type its 20 digits as the receipt shows them", USAGE)
+    with _store(read_settings(config)) as store, store.reading() as conn:
+        found = payment_story(conn, receipt)
+    if found is None:
+        raise Stop(f"there is no receipt {receipt}; compare the number with the receipt", REFUSED)
+    taken, entries, moved = found
+    _show(taken._asdict(), entries, moved, as_json)
+
+
+def _check_bill_number(number: str) -> None:
+    if len(number) != 20 or not digits_only(number):
+        raise Stop(f"{number} is no bill number; type its 20 digits as the bill shows them", USAGE)
+    if not bill_ok(number):
+        raise Stop(f"bill number {number} has a wrong check digit; compare it with the bill", REFUSED)
+
+
+def _show(facts: dict[str, Any], entries: Sequence[Entry], moved: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        story = {**facts, "events": [entry._asdict() for entry in entries], **({"transfers": moved} if moved else {})}
+        click.echo(json.dumps(story, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        click.echo(f"{name:14} {_in_words(name, value)}")
+    for entry in entries:
+        told = entry._asdict()
+        click.echo("  ".join(_in_words(name, told[name]) for name in _SHOWN if told[name] != ""))
+    for row in moved:
+        click.echo(f"  {row['date']}  {row['debit']} -> {row['credit']}  {format_yuan(row['amount'])}")
+
+
+def _in_words(name: str, value: Any) -> str:
+    if name == "amount":
+        return f"{format_yuan(value)} yuan"
+    if name == "parts":
+        return ", ".join(f"{kind} {format_yuan(fen)}" for kind, fen in value.items())
+    return "" if value is None else str(value)
+
+
+@ledgerctl.command()
+@click.argument("number", metavar="NUMBER")
+@click.option("--reason", required=True, help="Why; it is sealed with the withdrawal.")
+@click.option("--operator", help="Who, where the configuration says that operators declare themselves.")
+@_DRY
+@click.pass_obj
+def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_run: bool) -> None:
+    """Withdraw an outstanding bill: it can't be paid any more, and this can't be undone."""
+    _check_bill_number(number)
+    settings = read_settings(config)
+    now_us = wall_us()
+    request = Request(
+        service="withdraw", book_id=BUREAU_BOOK_ID, bank="", mti="", key_class=KeyClass.NONE, trace=0, moment=0,
+        received_us=now_us, echo={}, bill=number, operator=_operator(settings, operator), reason=reason,
+    )  # fmt: skip
+    with _store(settings) as store:
+        answer = store.foresee(request, wall_us) if dry_run else store.act(request, wall_us)
+    if answer.decision is None:
+        raise Stop(f"this failed by a fault of our own, and nothing was done: {answer.fault!r}; report it", REFUSED)
+    if answer.code != Code.APPROVED:
+        raise Stop(f"{answer.decision.note}; see: ledgerctl bill {number}", REFUSED)
+    click.echo(f"bill {number} would be withdrawn; nothing was written" if dry_run else answer.decision.note)
+
+
+def _operator(settings: SwitchSettings, declared: str | None) -> str:
+    """Who acts: the system's user, or whom `--operator` names where that is believed (settlement.md section 5)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = f"uid {os.getuid()}"
+    if settings.operators_identity == "os" and declared not in (None, user):
+        raise Stop(f"[operators] identity is os: you are {user}; leave --operator out", REFUSED)
+    return declared or user
+
+
+# -- the whole --------------------------------------------------------------------------------------------
+
+@ledgerctl.command()
+@click.option("--date", metavar="YYYY-MM-DD", help="At the end of this settlement date; else now.")
+@click.option("--bank", metavar="B", help="Only what this bank's books moved.")
+@_JSON
+@click.pass_obj
+def balance(config: Path, date: str | None, bank: str | None, as_json: bool) -> None:
+    """Trial balance: each account, positive on its own side."""
+    day = None if date is None else _date(date)
+    settings = read_settings(config)
+    if bank is not None and bank not in settings.banks:
+        raise Stop(f"there is no bank {bank}; right are {', '.join(settings.banks)}", USAGE)
+    with _store(settings) as store, store.reading() as conn:
+        books = None
+        if bank is not None:
+            books = list(conn.execute(select(schema.book.c.book_id).where(schema.book.c.bank == bank)).scalars())
+        found = balances(conn, day, books)
+    if as_json:
+        click.echo(json.dumps([{"account": account, "balance": fen} for account, fen in found]))
+        return
+    for account, fen in found:
+        click.echo(f"{account:24} {format_yuan(fen):>20}")
+    debit, credit = sides(found)
+    click.echo(f"{'debit':24} {format_yuan(debit):>20}\n{'credit':24} {format_yuan(credit):>20}")
+
+
+def _date(text: str) -> int:
+    """YYYY-MM-DD or YYYYMMDD to an int."""
+    digits = text.replace("-", "")
+    try:
+        if len(digits) == 8 and digits_only(digits) and len(text) in (8, 10):
+            as_date(int(digits))
+            return int(digits)
+    except ValueError:
+        pass
+    raise Stop(f"{text} is no date; write YYYY-MM-DD", USAGE)
+
+
+@ledgerctl.command()
+@click.argument("file", required=False)
+def backup(file: str | None) -> None:
+    """Copy the live database into a file."""
+    raise Stop("backup is not available yet; stop the switch and copy the database with its own tools", USAGE)
+
+
+@ledgerctl.command()
+@click.argument("file", required=False)
+def restore(file: str | None) -> None:
+    """Bring a backup back."""
+    raise Stop("restore is not available yet; stop the switch and copy the database with its own tools", USAGE)
+
+
+@contextmanager
+def _store(settings: SwitchSettings) -> Iterator[Store]:
+    store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
+
+
+def wall_us() -> int:
+    """Now, in microseconds since the epoch: the only clock of this command."""
+    return time.time_ns() // 1000
