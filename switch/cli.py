@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -41,6 +42,7 @@ def switchd(context: click.Context, config: Path) -> None:
 @click.pass_obj
 def run(config: Path) -> int:
     """Serve the banks, in the foreground, until SIGTERM."""
+    hold_standard_descriptors()
     settings, dialects = read_both(config)
     master = load_master(Path(settings.master_key_file))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -127,6 +129,15 @@ def told(error: StoreError) -> str:
     """A store's fault with what to type next."""
     hint = "" if "type:" in str(error) else "; see [switch] database, or type: ledgerctl init"
     return f"the database can't be used: {error}{hint}"
+
+
+def hold_standard_descriptors() -> None:
+    """Where standard error was closed, a bank's socket would get its number, and the log would go to the bank."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
 
 
 def wall_us() -> int:

@@ -250,7 +250,7 @@ class Session:
                 self._signed_off()
             return
         if before is not self.state:
-            self._log.info("signed on", terminal=decoded.fields.get(41, ""))
+            self._log.info("signed on")
         self._reply(held, decoded, service, Refusal(Code.APPROVED), key)
 
     def _signed_off(self) -> None:
