@@ -19,7 +19,7 @@ from shebao.codecs.message import Decoded
 
 from . import messages, outcomes
 from .books import Books
-from .cases import AFTER_TIMEOUT, FATES, FORWARDED, MTI, Answer, Case, Sent, make
+from .cases import AFTER_TIMEOUT, FATES, FORWARDED, GIVEN_UP, MTI, Answer, Case, Sent, make
 from .messages import APPROVED, Key, Order, Reply
 from .wire import Wire
 
@@ -201,6 +201,8 @@ class Bank:
         if sent.case is None:
             return
         self._overdue[sent.wire_key] = sent
+        if sent.step in GIVEN_UP:
+            sent.case.todo.clear()
         sent.case.todo.extendleft(reversed(AFTER_TIMEOUT[sent.step]))
         held = self._held.pop(sent.wire_key, None)
         if held is not None:

@@ -38,6 +38,7 @@ AFTER_TIMEOUT: Final[dict[str, tuple[str, ...]]] = {
     "network": (),
     "totals": (),
 }
+GIVEN_UP: Final = frozenset({"void"})  # what was to follow it assumed that it worked
 FORWARDED: Final = frozenset({"advise", "reverse", "unvoid"})  # sent again until answered: never given up
 MTI: Final = {
     "inquire": "0100",

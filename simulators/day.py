@@ -68,19 +68,25 @@ class Day:
 
     async def play(self) -> list[str]:
         """The whole day; gives what did not come out right."""
-        await self._prepare()
-        await self._start_daemon()
-        await self._pay()
-        await self._tell_late()
-        await self._close()
-        await self._reconcile()
-        await self._report()
-        await self._verify()
-        for driver in self._drivers.values():
-            await driver.close()
-            self._faults += driver.bank.problems
+        steps = (
+            self._prepare, self._start_daemon, self._pay, self._tell_late, self._close, self._reconcile, self._report,
+            self._verify, self._hang_up,
+        )  # fmt: skip
+        try:
+            for step in steps:
+                await step()
+        except BaseException:
+            self._tell_faults()  # whatever stopped the day: what was wrong before is worth knowing
+            raise
         self._sum_up()
-        return self._faults
+        return self._all_faults()
+
+    def _all_faults(self) -> list[str]:
+        return self._faults + [problem for driver in self._drivers.values() for problem in driver.bank.problems]
+
+    def _tell_faults(self) -> None:
+        for fault in self._all_faults():
+            self._screen.say(f"WRONG: {fault}")
 
     async def stop_daemon(self) -> list[str]:
         """SIGTERM; gives what is wrong with its end."""
@@ -277,6 +283,10 @@ class Day:
         self._screen.step("Books balance, and the seal holds: ledgerctl verify says so." if not verified.status
                           else "ledgerctl verify FOUND SOMETHING.")  # fmt: skip
 
+    async def _hang_up(self) -> None:
+        for driver in self._drivers.values():
+            await driver.close()
+
     # What happened
 
     def _sum_up(self) -> None:
@@ -292,10 +302,9 @@ class Day:
             store = self._stage.settings.database.split(":")[0]
             self._screen.say(f"{_yuan(collected)} yuan; {speed}, p99 {self._measured.p99_ms:.0f} ms on {store}.")
         self._screen.say(f"It all lies in {self._stage.folder}: reports/, outbox/, inbox/, seal/, switchd.log")
-        for fault in self._faults:
-            self._screen.say(f"WRONG: {fault}")
-        if self._faults:
-            self._screen.step(f"The day did not come out right: {len(self._faults)} faults.")
+        self._tell_faults()
+        if self._all_faults():
+            self._screen.step(f"The day did not come out right: {len(self._all_faults())} faults.")
         else:
             self._screen.step("Every book balances; all that was planted was found, and nothing else.")
 

@@ -92,6 +92,16 @@ def test_a_late_reply_tells_the_receipt(line) -> None:  # type: ignore[no-untype
     assert line.bank.books.lines(TODAY)[0].receipt
 
 
+def test_a_void_that_is_not_answered_is_undone_and_nothing_follows(line) -> None:  # type: ignore[no-untyped-def]
+    line.bank.offer(order(fate="void"), line.now)
+    (payment,) = line.bank.take()
+    line.bank.received(1, line.switch.feed(1, payment.data), line.now)
+    line.bank.take()  # the void goes out and is never seen
+    line.turn(TIMEOUT_S)
+    assert line.switch.seen[1:] == ["0200 500000", "0420 200000"]
+    assert kinds(line.bank) == ["P"] and line.bank.problems == [] and line.bank.open_cases == 0
+
+
 def test_a_reversal_advice_is_repeated_until_answered(line) -> None:  # type: ignore[no-untyped-def]
     line.switch.deaf = lambda mti: mti in ("0200", "0420", "0421")
     line.bank.offer(order(), line.now)
