@@ -62,7 +62,7 @@ class PostgresBackend:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            self._connection.execute("BEGIN" if writing else "BEGIN READ ONLY")
+            self._connection.execute("BEGIN" if writing else "BEGIN READ ONLY", prepare=False)
         except psycopg.Error as error:
             raise self._failed(error) from error
 
@@ -103,7 +103,7 @@ class PostgresBackend:
         connection = self._open()
         self._cut_short = False
         try:
-            connection.execute("COMMIT")
+            connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             raise CommitInDoubt(str(self._failed(error))) from error
         if self._cut_short:
@@ -113,7 +113,7 @@ class PostgresBackend:
     def rollback(self) -> None:
         if self._connection is not None:
             try:
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK", prepare=False)
             except psycopg.Error:
                 self.discard()
 

