@@ -356,3 +356,8 @@ def daemon(tmp_path_factory):
 @pytest.fixture
 def bill():
     return bill_of
+
+
+@pytest.fixture
+def make_wire():
+    return Wire
