@@ -96,7 +96,8 @@ def test_each_hot_statement_touches_one_partition(till: Any, postgres: Any) -> N
     with psycopg.connect(address) as connection:
         for name, sql, parameters in hot_statements(texts):
             ((plan,),) = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
-            touched = {value for key, value in walk(plan) if key == "Relation Name"}
+            named = {value for key, value in walk(plan) if key == "Relation Name"}
+            touched = named - {"bill", *BY_BOOK}  # the partitioned table itself heads an UPDATE
             assert len(touched) == 1, f"{name} touches {sorted(touched)}"
 
 
