@@ -17,13 +17,14 @@ from shebao.codecs.describe import describe
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.mac import ALGORITHMS, MacKey
 from shebao.codecs.settings import SwitchSettings
+from shebao.ledger.anchor import FOLDER, Anchors
 from shebao.ledger.books import ensure_books
+from shebao.ledger.commands import DONE, USAGE, Command, Stop, config_option, version_option
 from shebao.ledger.config import read_dialects, read_settings
 from shebao.ledger.migrations import is_current
 from shebao.ledger.secrets import SecretsError, load_master, open_key
 from shebao.ledger.store import Store, StoreError, open_store
 
-from .commands import DONE, STORE, USAGE, Command, Stop, config_option, version_option
 from .keys import KIND_MAC, read_keys
 
 SWITCH_INTERVAL_S = 0.001  # threads change hands more often than by default, so that the writer is not starved
@@ -54,9 +55,10 @@ def run(config: Path) -> int:
                 raise StoreError("it has not the tables of this version; type: ledgerctl init")
         store.ping()
         ensure_books(store, settings, wall_us())
+        anchors = Anchors(store.reading, Path(settings.state_dir) / FOLDER, master.signer(), wall_us)
         from .process import serve  # importing it installs the reactor: only for a daemon
 
-        return serve(lambda: read_both(config), settings, dialects, master, store, lambda: None, wall_us)
+        return serve(lambda: read_both(config), settings, dialects, master, store, anchors.sign, wall_us)
 
 
 @switchd.command()
@@ -77,8 +79,8 @@ def check(config: Path) -> int:
         click.echo(f"MAC {name:13} {len(algorithm.known)} known answers: {'FAILED' if failed else 'right'}")
     try:
         keys = _keys(settings, dialects)
-    except Stop as stop:
-        raise Stop(stop.message, USAGE) from None
+    except StoreError as error:
+        raise Stop(f"keys can't be checked: {error}; see [switch] database, or type: ledgerctl init", USAGE) from None
     for bank in dialects:
         click.echo(f"key {bank:8}   {keys.get(bank, 'none loaded; type: keyctl load --bank ' + bank + ' --kind mac')}")
     if faults:
@@ -114,21 +116,12 @@ def read_both(config: Path) -> tuple[SwitchSettings, Mapping[str, Dialect]]:
 
 @contextmanager
 def store_of(settings: SwitchSettings) -> Iterator[Store]:
-    """The store, closed afterwards; one that can't be reached ends the command in one line."""
+    """The store, closed afterwards."""
+    store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
     try:
-        store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
-        try:
-            yield store
-        finally:
-            store.close()
-    except StoreError as error:
-        raise Stop(told(error), STORE) from None
-
-
-def told(error: StoreError) -> str:
-    """A store's fault with what to type next."""
-    hint = "" if "type:" in str(error) else "; see [switch] database, or type: ledgerctl init"
-    return f"the database can't be used: {error}{hint}"
+        yield store
+    finally:
+        store.close()
 
 
 def hold_standard_descriptors() -> None:
@@ -163,5 +156,5 @@ def _mac_key(settings: SwitchSettings, dialects: Mapping[str, Dialect], bank: st
             rows = {row.bank: row for row in read_keys(connection) if row.kind == KIND_MAC}
         row = rows.get(bank)
         return None if row is None else ALGORITHMS[row.algorithm].make(open_key(master, bank, KIND_MAC, row.sealed))
-    except (SecretsError, ValueError, Stop):
+    except (SecretsError, StoreError, ValueError):
         return None

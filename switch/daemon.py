@@ -20,6 +20,7 @@ from shebao.codecs.compiled import Codec
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import Listen, SettingsError, SwitchSettings
 from shebao.codecs.tags import build, parse
+from shebao.ledger.anchor import AnchorError
 from shebao.ledger.facts import Decision, Request
 from shebao.ledger.secrets import Master, SecretsError
 from shebao.ledger.store import StoreError
@@ -32,7 +33,7 @@ from .lane import Lane, Store
 from .line import Post
 from .logs import LogWriter
 from .metrics import Metrics, read_store_facts
-from .nightfall import Nightfall
+from .nightfall import Nightfall, Works
 from .replies import decided
 from .tally import Tally
 from .writer import Writer
@@ -80,9 +81,8 @@ class Daemon:
         self._lane = Lane(store, self._writer.run, reactor, now_us, self._encode, settings.limits, log)
         self.posts = {bank: self._post(bank, now_us) for bank in settings.banks}
         self._metrics = Metrics(self.posts, self._lane, logs)
-        self._nightfall = Nightfall(
-            settings.banks, self._lane, end_of_day.works(), self.in_thread, reactor, now_us, log
-        )
+        works = Works(end_of_day.open_dates, end_of_day.close, self._anchor)
+        self._nightfall = Nightfall(settings.banks, self._lane, works, self.in_thread, reactor, now_us, log)
         self._lane.when_cut_over = self._nightfall.closed
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
@@ -91,7 +91,7 @@ class Daemon:
         self._waiting_for_keys: list[Callable[[], None]] = []
         self._keys_running = False
         self._facts_running = False
-        self._anchor_running = False
+        self._anchor_running = self._anchor_again = False
         self._is_stopping = False
 
     def _post(self, bank: str, now_us: Callable[[], int]) -> Post:
@@ -153,13 +153,17 @@ class Daemon:
                 self._log.error("fault in a timer", fault=fault)
 
     def _anchor(self) -> None:
+        """Have the heads signed; a call while that is under way has them signed once more."""
         if self._anchor_running:
+            self._anchor_again = True
             return
-        self._anchor_running = True
+        self._anchor_running, self._anchor_again = True, False
 
         def done(result: object) -> None:
             self._anchor_running = False
             self._note_fault("anchor not written", result)
+            if self._anchor_again:
+                self._anchor()
 
         self.in_thread(self._end_of_day.anchor, done)
 
@@ -197,7 +201,7 @@ class Daemon:
         self.in_thread(self._keyring.refresh, known)
 
     def _note_fault(self, event: str, result: object) -> None:
-        if isinstance(result, SecretsError | StoreError):
+        if isinstance(result, SecretsError | StoreError | AnchorError):
             self._log.error(event, why=str(result))
         elif isinstance(result, BaseException):
             self._log.error(event, fault=result)

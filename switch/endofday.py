@@ -20,22 +20,18 @@ from shebao.reconcile.close import write_day
 from shebao.reconcile.inbox import folder_of
 
 from .keys import Reading
-from .nightfall import Works
 
 LOOK_BACK_DATES: Final = 31  # closed dates that are looked at for a missing file
 
 
 class EndOfDay:
-    """Blocking work; every method is to be called in a thread and may raise."""
+    """Blocking work: every method is to be called in a thread and may raise."""
 
     def __init__(
-        self, settings: SwitchSettings, dialects: Mapping[str, Dialect], read: Reading, anchor: Callable[[], None]
+        self, settings: SwitchSettings, dialects: Mapping[str, Dialect], read: Reading, anchor: Callable[[], object]
     ) -> None:
         self._settings, self._dialects, self._read = settings, dialects, read
         self.anchor = anchor
-
-    def works(self) -> Works:
-        return Works(self.open_dates, self.close, self.anchor)
 
     def open_dates(self) -> dict[str, int]:
         """Each bank's open settlement date."""

@@ -22,12 +22,12 @@ from rich.table import Table
 from sqlalchemy import delete, insert
 
 from shebao.codecs.mac import ALGORITHMS
+from shebao.ledger.commands import DONE, REFUSED, USAGE, Command, Stop, config_option, version_option
 from shebao.ledger.day import time_of
 from shebao.ledger.schema import bank_key
 from shebao.ledger.secrets import create_master, load_master, seal_key
 
 from .cli import read_both, store_of, wall_us
-from .commands import DONE, REFUSED, USAGE, Command, Stop, config_option, version_option
 from .keys import CURRENT, KIND_MAC, KIND_ZONE, read_keys
 
 ZONE_KEY_BYTES: Final = 32

@@ -26,11 +26,11 @@ InThread = Callable[[Callable[[], object], Callable[[object], None]], None]
 
 
 class Works(NamedTuple):
-    """What happens at a date's end, each to be called in a thread. They raise when they could not do it."""
+    """What happens at a date's end. The first two block and may raise: they are called in a thread."""
 
     open_dates: Callable[[], Mapping[str, int]]  # bank -> open date, from the store
     close: Callable[[str], list[int]]  # write the statement files of a bank's closed dates that lack one
-    anchor: Callable[[], None]  # sign the heads of the books
+    sign: Callable[[], None]  # have the heads of the books signed
 
 
 class Nightfall:
@@ -120,12 +120,8 @@ class Nightfall:
             self._close_again.add(bank)
             return
         self._closing.add(bank)
-
-        def work() -> object:
-            self._works.anchor()
-            return self._works.close(bank)
-
-        self._in_thread(work, lambda result: self._filed(bank, result))
+        self._works.sign()
+        self._in_thread(lambda: self._works.close(bank), lambda result: self._filed(bank, result))
 
     def _filed(self, bank: str, result: object) -> None:
         self._closing.discard(bank)

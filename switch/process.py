@@ -15,10 +15,10 @@ from twisted.internet.error import CannotListenError
 
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
+from shebao.ledger.commands import LOOK, Stop
 from shebao.ledger.secrets import Master
 from shebao.ledger.store import Store
 
-from .commands import LOOK, Stop
 from .daemon import Daemon, notify_systemd, port_taken
 from .endofday import EndOfDay
 from .logs import LogWriter, make_log, take_over
@@ -35,7 +35,7 @@ def serve(
     dialects: Mapping[str, Dialect],
     master: Master,
     store: Store,
-    anchor: Callable[[], None],
+    anchor: Callable[[], object],
     now_us: Callable[[], int],
 ) -> int:
     """Run until SIGTERM or SIGINT; the exit status. Raises Stop when a port is taken before anything is served."""

@@ -327,6 +327,9 @@ def test_a_cut_over_by_the_bank_writes_the_file_too(make_daemon, bill):
         return
     assert (mti, reply[39], reply[15]) == ("0830", "00", following)
     assert daemon.wait_for("statement files written")["dates"] == [date]
+    assert daemon.stop() == 0
+    anchors = (daemon.folder / "var" / "seal" / "icbc.log").read_text(encoding="ascii").splitlines()
+    assert anchors[-1].split()[4] == "2", "the payment and the cut-over are signed"
 
 
 def run(daemon, *arguments):

@@ -128,7 +128,7 @@ def test_lines_that_never_sign_on_give_way_and_those_signed_on_do_not(bank, wire
 
 
 def test_a_line_waits_for_the_keys_to_be_read(bench, wire, messages):
-    line, transport = bench.connect(keys_known=False)
+    _line, transport = bench.connect(keys_known=False)
     assert transport.producerState == "paused"
     bench.waiting.pop()()
     assert transport.producerState == "producing"
@@ -199,7 +199,7 @@ def test_a_fault_in_a_line_ends_that_line_only(bench, wire, messages):
 
 
 def test_heartbeats_leave_by_the_tick(bench, wire, messages):
-    line, transport = signed_on(bench, wire, messages)
+    _line, transport = signed_on(bench, wire, messages)
     bench.clock.advance(60)
     bench.post.tick()
     assert transport.value() == heartbeat(wire.dialect.framing)

@@ -21,7 +21,7 @@ class Bench:
         self.open, self.clock, self.now_us = dict(open_dates), Clock(), us_of(moment)
         self.asked, self.filed, self.anchored, self.code, self.faults = [], [], 0, "00", []
         banks = {name: SimpleNamespace(book_id=n * 100, cutover=time(23)) for n, name in enumerate(open_dates, 1)}
-        works = Works(self.read, self.close, self.anchor)
+        works = Works(self.read, self.close, self.sign)
         self.night = Nightfall(banks, self, works, self.in_thread, self.clock, lambda: self.now_us, Log())
 
     def act(self, request, done):  # the lane
@@ -48,7 +48,7 @@ class Bench:
         self.filed.append(bank)
         return []
 
-    def anchor(self):
+    def sign(self):
         self.anchored += 1
 
     def at(self, moment):
