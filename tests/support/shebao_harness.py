@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import IO, Any
 
 from shebao.codecs import framing, mac, tags
 from shebao.codecs.compiled import Codec
@@ -167,7 +167,7 @@ def moment(offset_s: int = 0) -> str:
     return (datetime.now(CST) + timedelta(seconds=offset_s)).strftime("%m%d%H%M%S")
 
 
-@dataclass
+@dataclass(eq=False)
 class Switch:
     """A folder, and the daemon that runs in it."""
 
@@ -179,6 +179,7 @@ class Switch:
     admin: int = 0
     daemon: subprocess.Popen[str] | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
+    opened: list[Line] = field(default_factory=list)
     under: tuple[str, ...] = ()  # a command that the daemon runs under, such as strace
 
     def __post_init__(self) -> None:
@@ -256,13 +257,18 @@ class Switch:
             env=environment(),
         )
         ready: Queue[bool] = Queue()
-        threading.Thread(target=self._read_log, args=(self.daemon, ready), daemon=True).start()
+        self.reader = threading.Thread(target=self._read_log, args=(self.daemon, ready), daemon=True)
+        self.reader.start()
         assert ready.get(timeout=60), f"switchd ended: {self.log[-5:]}"
         return self
 
     def _read_log(self, daemon: subprocess.Popen[str], ready: Queue[bool]) -> None:
         assert daemon.stderr is not None
-        for text in daemon.stderr:
+        with daemon.stderr as lines:
+            self._follow(lines, ready)
+
+    def _follow(self, lines: IO[str], ready: Queue[bool]) -> None:
+        for text in lines:
             try:
                 entry = json.loads(text)
             except ValueError:
@@ -276,15 +282,24 @@ class Switch:
         """As a power cut does it."""
         assert self.daemon is not None
         self.daemon.kill()
-        self.daemon.wait(timeout=60)
+        self.wait()
 
     def stop(self) -> int:
         assert self.daemon is not None
         self.daemon.terminate()
-        return self.daemon.wait(timeout=60)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its end, and that of whoever still writes to its log."""
+        assert self.daemon is not None
+        status = self.daemon.wait(timeout=60)
+        self.reader.join(60)
+        return status
 
     def line(self, bank: str = "rcb") -> Line:
-        return Line(bank, self.ports[bank])
+        line = Line(bank, self.ports[bank])
+        self.opened.append(line)
+        return line
 
     def get(self, path: str) -> tuple[int, str]:
         with socket.create_connection(("127.0.0.1", self.admin), timeout=ANSWER_S) as s:
@@ -299,9 +314,10 @@ class Switch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for line in self.opened:
+            line.close()
         if self.daemon is not None and self.daemon.poll() is None:
-            self.daemon.kill()
-            self.daemon.wait(timeout=60)
+            self.kill()
 
 
 def command(name: str) -> list[str]:
