@@ -20,7 +20,7 @@ from . import shelf
 from .inbox import BankFile, folder_of, read_bank_file
 from .items import frame
 from .match import OTHER_DATES, counts, match
-from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, changes, findings, iso
+from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, blocks, changes, findings, iso
 
 SEEN: Final = 2 * OTHER_DATES  # an item 7 dates away may itself have its counterpart 7 dates further
 
@@ -52,7 +52,8 @@ class Result(NamedTuple):
 class _Found(NamedTuple):
     classes: dict[str, int]
     changes: Changes
-    listed: list[Row]  # rows of the date as they will stand
+    rows: list[Row]  # of the date, as they will stand
+    due: int  # fen, as it will stand
 
 
 def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry_run: bool = False) -> Result:
@@ -77,7 +78,7 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
         if before:
             one = one._replace(accepted_us=before.accepted_us)
         state = _write(desk, one, found)
-    open_ = sum(row.state in ("OPEN", "PROPOSED") and row.item_class != "SUSPENSE" for row in found.listed)
+    open_ = sum(blocks(row) for row in found.rows)
     settled = sum(row.state == "CLOSED" for row in found.changes.changed)
     new = sum(row.state == "OPEN" for row in found.changes.new)
     return Result(bank, date, state, found.classes, open_, new, settled, file)
@@ -93,7 +94,10 @@ def _check_closed(conn: Connection, bank: str, book_id: int, date: int) -> None:
 
 
 def _foreseen(found: _Found) -> str:
-    return "CLOSED" if any(row.state in ("OPEN", "PROPOSED") for row in found.listed) else "RECONCILED"
+    """The state that a dry run would have led to; what `shelf.judge` will say."""
+    if any(blocks(row) for row in found.rows):
+        return "CLOSED"
+    return "RECONCILED" if found.due else "SETTLED"
 
 
 # -- finding --------------------------------------------------------------------------------------------------------
@@ -123,7 +127,8 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     found = [row for row in findings(items, ours, theirs, book_id, now_us) if row.date in accepted]
     mine = [row for row in stored if row.bill in known and row.date in accepted]
     to_write = changes(mine, found)
-    return _Found(classes, to_write, _standing(stored, to_write, date))
+    due = shelf.due(conn, book_id, date) + _moved(to_write, stored, date)
+    return _Found(classes, to_write, _standing(stored, to_write, date), due)
 
 
 def _around(conn: Connection, book_id: int, date: int, bills: pl.Series) -> list[pl.DataFrame]:
@@ -132,6 +137,14 @@ def _around(conn: Connection, book_id: int, date: int, bills: pl.Series) -> list
     dates = [d.date for d in shelf.days_of(conn, book_id) if first <= d.date <= last and d.date != date]
     of_them = pl.col("bill").is_in(bills.implode())
     return [frame([]), *(shelf.ledger_lines(conn, book_id, d).filter(of_them) for d in dates)]
+
+
+def _moved(to_write: Changes, stored: list[Row], date: int) -> int:
+    """By how much `to_write` changes what is due for a date, fen."""
+    before = {row.id: row for row in stored}
+    rows = [(1, row) for row in (*to_write.new, *to_write.changed)]
+    rows += [(-1, before[row.id]) for row in to_write.changed]
+    return sum(sign * row.moved_fen * ((row.date == date) - (row.ledger_date == date)) for sign, row in rows)
 
 
 def _standing(stored: list[Row], to_write: Changes, date: int) -> list[Row]:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from shebao.ledger.day import DAY_US, add_days
 from shebao.ledger.facts import Book, Day
@@ -21,9 +21,9 @@ from shebao.ledger.schema import bill, book, day, event, open_import, payment
 from shebao.ledger.schema_day import bank_file, bank_line, exception
 
 from .items import LINE_SCHEMA, frame
-from .worklist import NOT_BLOCKING, UNDECIDED, Row
+from .worklist import NOT_BLOCKING, UNDECIDED, Row, iso
 
-CHUNK: Final = 2000  # rows a transaction writes: well under 100 ms on SQLite
+CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
 
 Transaction = AbstractContextManager[Connection]
@@ -164,8 +164,9 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
         row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == opened)).first()
     if row is None:
         return {}
-    names = ("date", "stan", "rrn", "terminal", "branch", "bill", "amount", "receipt", "channel")
-    return {**{n: getattr(row, n) for n in names}, "moment": str(row.moment), "kind": "P", "live": row.state == "LIVE"}
+    names = ("stan", "rrn", "terminal", "branch", "bill", "amount", "receipt", "channel")
+    told = {name: getattr(row, name) for name in names}
+    return {"date": iso(row.date), "kind": "P", "moment": str(row.moment), **told, "live": row.state == "LIVE"}
 
 
 def due(conn: Connection, book_id: int, date: int) -> int:
@@ -230,9 +231,13 @@ def write(conn: Connection, rows: Iterable[Row]) -> None:
         first = conn.execute(select(book.c.next_exception).where(book.c.book_id == book_id)).scalar_one()
         conn.execute(insert(exception), [r._replace(id=first + n)._asdict() for n, r in enumerate(new)])
         conn.execute(update(book).where(book.c.book_id == book_id).values(next_exception=first + len(new)))
-    for row in changed:
-        same = and_(exception.c.book_id == row.book_id, exception.c.id == row.id, exception.c.state != "DECIDED")
-        conn.execute(update(exception).where(same).values(row._asdict()))
+    if changed:
+        key = and_(exception.c.book_id == bindparam("in_book"), exception.c.id == bindparam("known_as"))
+        values: dict[str, Any] = {name: bindparam(name) for name in Row._fields[2:]}
+        conn.execute(
+            update(exception).where(key, exception.c.state != "DECIDED").values(values),
+            [{**r._asdict(), "in_book": r.book_id, "known_as": r.id} for r in changed],
+        )
 
 
 def judge(conn: Connection, book_id: int, date: int) -> str:

@@ -37,8 +37,9 @@ def test_a_day_without_payments_has_a_file_and_is_settled_at_once(bureau: Any, b
     bureau.close(bank)
     assert bureau.our_lines(bank, D) == []
     bureau.deliver(bank, D)
-    told = bureau.told("run", "--bank", bank)
-    assert (told["state"], told["classes"]) == ("SETTLED", ZERO)
+    for words in (["--dry-run"], []):
+        told = bureau.told("run", "--bank", bank, *words)
+        assert (told["state"], told["classes"]) == ("SETTLED", ZERO)
     assert bureau.type("report").exit_code == 0
     assert bureau.type("status").exit_code == 0
 
@@ -132,7 +133,9 @@ def test_a_counterpart_in_another_date_closes_by_itself(any_bureau: Any, order: 
         told = bureau.told("run", "--bank", "ccb", "--date", "2026-11-23", code=1)
         assert told["classes"] == {**ZERO, "LEDGER_ONLY": 1}
         assert [e["stan"] for e in bureau.told("exceptions")] == [paid.stan]
+    foreseen = bureau.told("run", "--bank", "ccb", "--date", "2026-11-24", "--dry-run")
     later = bureau.told("run", "--bank", "ccb", "--date", "2026-11-24")
+    assert foreseen == {**later, "dry_run": True}
     assert later["classes"] == {**ZERO, "OTHER_DATE": 1}
     assert later["state"] == "RECONCILED"  # what is due moved to the bank's date
     assert bureau.told("exceptions") == []
@@ -185,6 +188,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(bureau: Any) -> None:
     bureau.close("icbc")
     bureau.deliver("icbc", D, lambda lines: [])
     told = bureau.told("run", "--bank", "icbc", "--dry-run", code=1)
+    assert told["state"] == "CLOSED" and told["dry_run"] is True
     assert told["classes"] == {**ZERO, "LEDGER_ONLY": 1} and told["exceptions_open"] == 1
     assert bureau.rows("SELECT count(*) FROM exception") == bureau.rows("SELECT count(*) FROM bank_line") == [(0,)]
     assert bureau.told("exceptions") == []
@@ -237,3 +241,24 @@ def test_usage(bureau: Any) -> None:
 
 def test_json_is_plain(bureau: Any) -> None:
     assert json.loads(bureau.type("exceptions", "--json").stdout) == []
+
+
+def test_a_store_that_is_away_is_one_line(bureau: Any) -> None:
+    text = bureau.config.read_text().replace(bureau.url, f"sqlite:///{bureau.folder / 'nowhere' / 'books.db'}")
+    bureau.config.write_text(text)
+    for words in (["status"], ["run", "--bank", "icbc"], ["exceptions"], ["report"], ["close", "--bank", "icbc"]):
+        done = bureau.type(*words)
+        assert (done.exit_code, len(done.stderr.splitlines()), done.stdout) == (4, 1, ""), (words, done.output)
+
+
+def test_being_cut_off_in_the_middle_is_mended_by_the_same_command(bureau: Any, monkeypatch: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    with monkeypatch.context() as broken:
+        broken.setattr("shebao.reconcile.shelf.accept", lambda conn, one: 1 / 0)
+        assert isinstance(bureau.type("run", "--bank", "icbc").exception, ZeroDivisionError)
+    assert bureau.rows("SELECT state FROM day WHERE book_id = 200 AND state <> 'OPEN'") == [("CLOSED",)]
+    told = bureau.told("run", "--bank", "icbc", code=1)
+    assert told["exceptions_open"] == 1
+    assert len(bureau.told("exceptions")) == 1
