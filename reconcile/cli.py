@@ -19,6 +19,7 @@ from rich.table import Table
 
 import shebao
 from shebao.codecs.settings import BankSettings
+from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, config_option, version_option
 from shebao.ledger.day import date_of, time_of
 
 from . import report as report_page
@@ -26,24 +27,20 @@ from . import shelf
 from . import status as status_screen
 from .close import write_day
 from .commands import (
-    DONE,
     OPEN,
-    REFUSED,
-    USAGE,
-    Command,
     Context,
     Opened,
-    Stop,
+    Reconcile,
     bank_of,
     bank_option,
-    config_option,
     date_option,
     json_option,
     opened,
-    version_option,
+    tell_faults,
 )
 from .cutover import cut_over
 from .figures import gather
+from .inbox import BadFile
 from .match import CLASSES
 from .report import money
 from .run import run as run_date
@@ -63,7 +60,7 @@ LATER = {
 }
 
 
-@click.group(cls=Command, name="reconcile")
+@click.group(cls=Reconcile, name="reconcile")
 @config_option
 @version_option
 @click.pass_context
@@ -127,7 +124,10 @@ def run(context: Context, bank: str, date: int | None, dry_run: bool, replace: b
     with opened(context) as house:
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)
-        found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
+        try:
+            found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
+        except BadFile as error:
+            return tell_faults(error)
     if as_json:
         told: dict[str, Any] = {
             "bank": bank, "date": iso(date), "state": found.state, "classes": found.classes,
