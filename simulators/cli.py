@@ -54,13 +54,18 @@ def _shared(command: Any) -> Any:
 
 
 @banksim.command("population")
-@click.option("--bills", "count", type=click.IntRange(1, population.BILLS_MAX), default=20_000, show_default=True)
+@click.option("--bills", "count", type=click.IntRange(1, population.SERIAL_MAX), default=20_000, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--date", "day", help="YYYY-MM-DD on which the bills can be paid; today if left out.")
+@click.option("--first-serial", type=click.IntRange(1, population.SERIAL_MAX), default=1, show_default=True,
+              help="Of the bill numbers: another one for bills beside those of an earlier population.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder; . if left out.")
-def make_population(count: int, seed: int, day: str | None, out: Path) -> None:
+def make_population(count: int, seed: int, day: str | None, first_serial: int, out: Path) -> None:
     """People and bills as people.csv and bills.csv, ready for ledgerctl."""
-    made = population.populate(seed, count, _day(day))
+    try:
+        made = population.populate(seed, count, _day(day), first_serial)
+    except ValueError as fault:
+        raise Stop(str(fault)) from None
     people, bills = write_population(made, out)
     total = sum(bill.amount for bill in made.bills)
     click.echo(f"{people}: {len(made.people)} people")
@@ -98,11 +103,12 @@ def run(path: Path, /, bank: str, planted: tuple[str, ...], statement: bool, cut
         driver = _driver(reactor, drivers[0], options, options["speed"])
         began = await _drive(reactor, [driver], [orders])
         said = [load.report(load.measure([driver], *began))]
-        said += await _end_of_day(driver, day, cut_over)
+        date = max(driver.bank.books.dates(), default=day)  # the switch may be a settlement date ahead
+        said += await _end_of_day(driver, date, cut_over)
         await driver.close()
         said += driver.bank.problems
         if statement:
-            said += _statement(settings, driver.bank, day, wanted, options["seed"])
+            said += _statement(settings, driver.bank, date, wanted, options["seed"])
         return said
 
     return _say(script, drivers)

@@ -19,7 +19,7 @@ from shebao.codecs.numbers import bill_ok, mod_11_10
 
 DIVISION: Final = "330110"
 OFFICES: Final = 334  # village offices
-BILLS_MAX: Final = 9_000_000  # a bill number has a serial of 7 digits
+SERIAL_MAX: Final = 9_999_999  # a bill number has a serial of 7 digits
 PEOPLE_COLUMNS: Final = ("id", "name", "phone", "card", "division", "enrolled")
 BILL_COLUMNS: Final = (
     "bill_number", "payer_id", "payer_name", "office", "period_from", "period_to",
@@ -123,17 +123,20 @@ _EMPLOYER_TRADES: Final = ("五金", "茶叶", "纺织", "机电", "食品", "�
 _CREDIT_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
-def populate(seed: int, bills: int, today: int) -> Population:
-    """So many bills, each payable today (a date), and the people that they are for."""
-    if not 0 < bills <= BILLS_MAX:
-        raise ValueError(f"{bills} bills: right are 1 to {BILLS_MAX}")
+def populate(seed: int, bills: int, today: int, first_serial: int = 1) -> Population:
+    """So many bills, each payable today (a date), and the people that they are for.
+
+    first_serial: of the bill numbers, so that two populations can stand side by side.
+    """
+    if not (0 < bills and 0 < first_serial and first_serial + bills - 1 <= SERIAL_MAX):
+        raise ValueError(f"{bills} bills from serial {first_serial}: right are serials 1 to {SERIAL_MAX}")
     dice = random.Random(f"population {seed}")
     offices = office_names()
     people: list[Person] = []
     taken: set[str] = set()
     made: list[Bill] = []
     makers = dice.choices([maker for _, maker in KINDS], [share for share, _ in KINDS], k=bills)
-    for serial, maker in enumerate(makers, 1):
+    for serial, maker in enumerate(makers, first_serial):
         parts = maker(dice)
         if maker is _employer:
             payer = credit_code(dice), _employer_name(dice)

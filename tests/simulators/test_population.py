@@ -31,6 +31,13 @@ def test_numbers_have_right_check_digits(made: population.Population) -> None:
     assert len({person.card for person in made.people}) == len(made.people)
 
 
+def test_two_populations_side_by_side(made: population.Population) -> None:
+    other = population.populate(8, 100, TODAY, first_serial=4001)
+    assert not {bill.number for bill in other.bills} & {bill.number for bill in made.bills}
+    with pytest.raises(ValueError, match="9999999"):
+        population.populate(8, 100, TODAY, first_serial=9_999_901)
+
+
 def test_amounts_look_like_yuhang(made: population.Population) -> None:
     amounts = [bill.amount for bill in made.bills]
     large = [amount for amount in amounts if 1_450_000 <= amount <= 1_690_000]
