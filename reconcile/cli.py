@@ -38,7 +38,7 @@ from .commands import (
     opened,
     tell_faults,
 )
-from .cutover import cut_over
+from .cutover import cut_over, sign_heads
 from .figures import gather
 from .inbox import BadFile
 from .match import CLASSES
@@ -88,6 +88,8 @@ def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)
         cut = cut_over(house.store, house.desk, one, date)
+        if cut and (unsigned := sign_heads(house.desk, house.settings)):
+            click.echo(f"reconcile: the seal's heads are not signed yet: {unsigned}", err=True)
         spec = house.dialects[bank].statement
         try:
             written = write_day(

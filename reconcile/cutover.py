@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from shebao.codecs.errors import Code
-from shebao.codecs.settings import BankSettings
+from shebao.codecs.settings import BankSettings, SwitchSettings
+from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
 from shebao.ledger.day import add_days, moment_of
 from shebao.ledger.facts import Decision, KeyClass, Request
+from shebao.ledger.secrets import SecretsError, load_master
 from shebao.ledger.store import CommitInDoubt, Store
 
 from . import shelf
@@ -38,6 +42,19 @@ def cut_over(store: Store, desk: Desk, bank: BankSettings, date: int) -> bool:
     if code != Code.APPROVED:
         raise NotClosed(f"{iso(date)} of {bank.key} can't be closed now: {note or f'answer {code}'}")
     return True
+
+
+def sign_heads(desk: Desk, settings: SwitchSettings) -> str:
+    """Signs the books' heads, as every cut-over does (settlement.md section 2). Gives what kept it from that, or "".
+
+    The date is closed either way: a daemon signs them again within a minute.
+    """
+    try:
+        signer = load_master(Path(settings.master_key_file)).signer()
+        Anchors(desk.read, desk.state_dir / FOLDER, signer, desk.now_us).sign()
+    except (SecretsError, AnchorError, OSError) as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def _ask(store: Store, desk: Desk, request: Request) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from shebao.ledger import schema
 from shebao.ledger.books import ensure_books
 from shebao.ledger.day import add_days, time_of, us_of
 from shebao.ledger.facts import KeyClass, Original, Request
+from shebao.ledger.secrets import create_master
 from shebao.ledger.sqlite import make_engine
 from shebao.ledger.store import open_store
 from shebao.reconcile.cli import reconcile
@@ -52,6 +53,7 @@ class Bureau:
             text += f'dialect = "{bank}"\nlisten = "127.0.0.1:{9000 + n}"\n'
             text += 'allow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n'
         self.config.write_text(text, encoding="utf-8")
+        create_master(folder / "key", bytes)
         self.store = open_store(self.url)
         ensure_books(self.store, load_switch(text, "switch.toml"), self.now_us)
         self.serial = 0

@@ -173,3 +173,16 @@ def test_books_that_do_not_add_up_give_no_file(bureau: Any) -> None:
     done = bureau.type("close", "--bank", "icbc")
     assert done.exit_code == 3 and "ledgerctl verify" in done.stderr
     assert not (bureau.folder_of("outbox", "icbc", D) / "ICBC_20261123_DTL.txt.ok").exists()
+
+
+def test_the_heads_are_signed_at_a_cut_over(bureau: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    assert (bureau.state / "seal" / "icbc.log").read_bytes().count(b"\n") == 1
+
+
+def test_without_a_key_the_date_is_closed_all_the_same_and_it_says_so(bureau: Any) -> None:
+    (bureau.folder / "key").unlink()
+    done = bureau.type("close", "--bank", "icbc", "--date", "2026-11-23")
+    assert done.exit_code == 0 and "keyctl init" in done.stderr
+    assert bureau.rows("SELECT open_date FROM book WHERE book_id = 200") == [(20261124,)]
