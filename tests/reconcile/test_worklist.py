@@ -22,7 +22,10 @@ def test_what_is_found_again_stays_as_it_was(state: str) -> None:
     assert changes([STORED._replace(state=state, proposal="pay")], [ROW]) == ([], [])
 
 
-@pytest.mark.parametrize(("state", "closed"), [("OPEN", True), ("PROPOSED", True), ("CARRIED", True), ("DECIDED", False)])
+CLOSES = [("OPEN", True), ("PROPOSED", True), ("CARRIED", True), ("DECIDED", False)]
+
+
+@pytest.mark.parametrize(("state", "closed"), CLOSES)
 def test_what_is_not_found_any_more_closes_unless_it_is_decided(state: str, closed: bool) -> None:
     new, changed = changes([STORED._replace(state=state)], [])
     assert not new
