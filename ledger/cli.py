@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +20,18 @@ from shebao.codecs.numbers import bill_ok, digits_only
 from shebao.codecs.settings import SwitchSettings
 
 from . import schema
+from .anchor import FOLDER, AnchorError, Anchors
 from .books import ensure_books
-from .commands import DONE, REFUSED, USAGE, Command, Stop, config_option, tell_faults, version_option
+from .commands import DONE, LOOK, REFUSED, USAGE, Command, Stop, config_option, tell, tell_faults, version_option
 from .config import read_settings
 from .csvtext import ENCODINGS, FILE_BYTES_MAX
 from .day import as_date, date_of
 from .facts import BUREAU_BOOK_ID, KeyClass, Request
 from .history import Entry, balances, bill_story, payment_story, sides, unknown_bill_story
 from .imports import Refused, Taken, import_bills, import_people
+from .secrets import SecretsError, load_master
 from .store import Store, migrate, open_store
+from .verify import verify as prove
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable; amounts in integer fen.")
 _DRY = click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing.")
@@ -201,11 +204,20 @@ def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_r
     )  # fmt: skip
     with _store(settings) as store:
         answer = store.foresee(request, wall_us) if dry_run else store.act(request, wall_us)
+        if not dry_run:
+            _sign_heads(settings, store)
     if answer.decision is None:
         raise Stop(f"this failed by a fault of our own, and nothing was done: {answer.fault!r}; report it", REFUSED)
     if answer.code != Code.APPROVED:
         raise Stop(f"{answer.decision.note}; see: ledgerctl bill {number}", REFUSED)
     click.echo(f"bill {number} would be withdrawn; nothing was written" if dry_run else answer.decision.note)
+
+
+def _sign_heads(settings: SwitchSettings, store: Store) -> None:
+    """Sign what was done, if this user can: else the switch does within a minute, and `verify` tells of what fails."""
+    with suppress(SecretsError, AnchorError, OSError):
+        master = load_master(Path(settings.master_key_file))
+        Anchors(store.reading, Path(settings.state_dir) / FOLDER, master.signer(), wall_us).sign()
 
 
 def _operator(settings: SwitchSettings, declared: str | None) -> str:
@@ -256,6 +268,36 @@ def _date(text: str) -> int:
     except ValueError:
         pass
     raise Stop(f"{text} is no date; write YYYY-MM-DD", USAGE)
+
+
+@ledgerctl.command()
+@_JSON
+@click.pass_obj
+def verify(config: Path, as_json: bool) -> int:
+    """Prove the books and the seal; 1 if anything does not fit, with the first rows that do not."""
+    settings = read_settings(config)
+    try:
+        public_key = load_master(Path(settings.master_key_file)).signer().public_key()
+    except SecretsError:  # an auditor need not have it
+        public_key = None
+    with _store(settings) as store:
+        proofs = prove(store.reading, Path(settings.state_dir) / FOLDER, wall_us(), public_key)
+    if as_json:
+        told = [{**vars(proof), "findings": [finding._asdict() for finding in proof.findings]} for proof in proofs]
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        for proof in proofs:
+            click.echo(f"{'WRONG' if proof.faults else 'right'}  {proof.name}  ({proof.looked_at:,} looked at)")
+            for finding in proof.findings:
+                click.echo(f"       {finding}")
+            if proof.faults > len(proof.findings):
+                click.echo(f"       ... {proof.faults:,} in all")
+    wrong = [proof for proof in proofs if proof.faults]
+    if not wrong:
+        return DONE
+    faults = sum(proof.faults for proof in wrong)
+    message = f"{faults} faults; the first: {wrong[0].findings[0]}; keep a copy of the database and of the seal folder"
+    return tell("ledgerctl", message, LOOK)
 
 
 @ledgerctl.command()

@@ -22,6 +22,7 @@ from rich.table import Table
 from sqlalchemy import delete, insert
 
 from shebao.codecs.mac import ALGORITHMS
+from shebao.ledger.anchor import FOLDER, PUBLIC_KEY, write_public_key
 from shebao.ledger.commands import DONE, REFUSED, USAGE, Command, Stop, config_option, version_option
 from shebao.ledger.day import time_of
 from shebao.ledger.schema import bank_key
@@ -52,8 +53,14 @@ def init(config: Path) -> int:
     path = Path(settings.master_key_file)
     if path.is_symlink() or path.exists():
         raise Stop(f"{path}: exists already and is never overwritten; move it away to start anew", REFUSED)
-    create_master(path, os.urandom)
+    folder = Path(settings.state_dir) / FOLDER
+    if any(folder.glob("*.log")):
+        raise Stop(f"{folder}: has logs that another master key signed; move the folder away to start anew", REFUSED)
+    master = create_master(path, os.urandom)
+    (folder / PUBLIC_KEY).unlink(missing_ok=True)
+    public = write_public_key(folder, master.signer().public_key())
     click.echo(f"{path}: made, mode 0600; keep a copy of it apart from the database's backup")
+    click.echo(f"{public}: the public half of the key that signs the books' heads; give the auditor a copy")
     return DONE
 
 

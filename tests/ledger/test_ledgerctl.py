@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import create_engine
 
 from shebao.ledger import cli
 from shebao.ledger.cli import ledgerctl
+from shebao.ledger.secrets import create_master
 
 CONFIG = """
 [switch]
@@ -47,7 +49,7 @@ BILLS = """bill_number,payer_id,payer_name,office,period_from,period_to,issued,d
 
 class Desk:
     def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
+        self.folder, self.url = folder, url
         self.config = folder / "switch.toml"
         self.config.write_text(CONFIG.format(url=url, folder=folder), encoding="utf-8")
 
@@ -191,3 +193,33 @@ def test_a_payment_with_its_void_and_the_balance(till: Any, tmp_path: Path, monk
         f"{'credit':24} {'120.00':>20}",
     ]
     assert desk.type("payment", str(receipt)).exit_code == 0
+
+
+def test_verify_proves_and_names_what_does_not_fit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.type("init")
+    desk.type("import-bills", desk.file("bills.csv", BILLS))
+    create_master(desk.folder / "master.key", lambda size: bytes(range(size)))
+    number = "33011026112300000010"
+    assert desk.type("withdraw", number, "--reason", "printed twice").exit_code == 0
+    assert (desk.folder / "seal" / "bureau.log").read_text(encoding="ascii").startswith("shebao-anchor-1 ")
+    monkeypatch.setattr(cli, "wall_us", lambda: 1_795_500_000_000_000)  # a day later: it was signed at once
+    done = desk.type("verify")
+    assert done.exit_code == 0 and "right  the seal  (1 looked at)" in done.stdout and "WRONG" not in done.stdout
+    assert all(one["faults"] == 0 for one in desk.json("verify"))
+    engine = create_engine(desk.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE bill SET status = 'OUTSTANDING' WHERE number = {number[:19]}")
+    engine.dispose()
+    done = desk.type("verify")
+    told = f"bill 330110/{number[:19]}: status is OUTSTANDING, right is WITHDRAWN: by its last sealed move in event 0/1"
+    assert done.exit_code == 1 and told in done.stdout
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+    (wrong,) = [one for one in json.loads(desk.type("verify", "--json").stdout) if one["faults"]]
+    assert wrong["findings"] == [{"table": "bill", "key": f"330110/{number[:19]}", "what": told.partition(": ")[2]}]
+    (desk.folder / "master.key").unlink()  # as an auditor, without it
+    (desk.folder / "seal" / "bureau.log").unlink()
+    assert "2 faults; the first: anchor" in desk.type("verify").stderr
+
+
+def test_verify_without_a_database(desk: Desk) -> None:
+    assert "ledgerctl init" in desk.fails(4, "verify")

@@ -1,4 +1,4 @@
-"""docs/seal.md and docs/seal_verifier.py: the example can be recomputed, and an auditor's program finds what ours does."""
+"""docs/seal.md and docs/seal_verifier.py: the example can be recomputed, and the verifier finds what ours finds."""
 
 import hashlib
 import re

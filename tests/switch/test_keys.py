@@ -96,3 +96,20 @@ def test_the_master_key_file_is_never_overwritten(keyctl):
 def test_check_values():
     assert check_value_of("x9.19", bytes.fromhex(KEY)) == "08D7B4"
     assert len(check_value_of("aes-256", bytes(range(32)))) == 6
+
+
+def test_init_leaves_the_public_half_beside_the_logs_and_never_under_another_s(keyctl):
+    folder = keyctl.prepared.folder
+    (master,) = folder.glob("**/master.key")
+    master.unlink()
+    done = keyctl("init")
+    assert done.returncode == 0 and "public.key" in done.stdout
+    public = next(folder.glob("**/seal/public.key"))
+    first = public.read_bytes()
+    assert first.startswith(b"-----BEGIN PUBLIC KEY-----")
+    master.unlink()
+    assert keyctl("init").returncode == 0 and public.read_bytes() != first
+    master.unlink()
+    (public.parent / "rcb.log").write_bytes(b"")
+    done = keyctl("init")
+    assert done.returncode == 3 and "move the folder away" in done.stderr and not master.exists()
