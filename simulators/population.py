@@ -128,7 +128,7 @@ def populate(seed: int, bills: int, today: int, first_serial: int = 1) -> Popula
 
     first_serial: of the bill numbers, so that two populations can stand side by side.
     """
-    if not (0 < bills and 0 < first_serial and first_serial + bills - 1 <= SERIAL_MAX):
+    if not (bills > 0 and first_serial > 0 and first_serial + bills - 1 <= SERIAL_MAX):
         raise ValueError(f"{bills} bills from serial {first_serial}: right are serials 1 to {SERIAL_MAX}")
     dice = random.Random(f"population {seed}")
     offices = office_names()

@@ -53,8 +53,9 @@ def test_the_end_ends_what_runs(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=run)
         thread.start()
-        silent.accept()[0].recv(1)  # it has connected: it runs
-        children.end_all()
+        with silent.accept()[0] as line:
+            line.recv(1)  # it has connected: it runs
+            children.end_all()
         thread.join(30)
         assert not thread.is_alive() and "ended with" in failed[0]
         with pytest.raises(CommandFailed, match="ending"):
