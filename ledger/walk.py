@@ -28,14 +28,14 @@ from .proof import Proofs
 
 FETCH: Final = 1000  # rows at a time
 TAKES_MONEY: Final = frozenset({"payment", "advice"})  # kinds of event that have a payment row of their own
-_UNPAID_AND_OVER: Final = ("release", "release late")
+_RELEASES: Final = ("release", "release late")
 # kind -> acts on a bill that it may make (`bills.MOVES`). A kind that is not here is none of this version's.
 ACTS: Final[dict[str, tuple[str, ...]]] = {
     "payment": ("pay",),
     "advice": ("pay",),
     "unvoid": ("pay",),
-    "void": _UNPAID_AND_OVER,
-    "reversal": _UNPAID_AND_OVER,
+    "void": _RELEASES,
+    "reversal": _RELEASES,
     "withdraw": ("withdraw",),
     "cutover": (),
     "refused": (),
