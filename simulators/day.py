@@ -75,7 +75,7 @@ class Day:
         try:
             for step in steps:
                 await step()
-        except BaseException:
+        except Exception:
             self._tell_faults()  # whatever stopped the day: what was wrong before is worth knowing
             raise
         self._sum_up()
@@ -276,12 +276,15 @@ class Day:
             bank: sum(driver.bank.books.totals(date).net for date in driver.bank.books.dates())
             for bank, driver in self._drivers.items()
         }
-        self._faults += proof.balances_agree({row["account"]: row["balance"] for row in balances}, nets)
+        unequal = proof.balances_agree({row["account"]: row["balance"] for row in balances}, nets)
+        self._faults += unequal
         verified = await self._command("ledgerctl", "verify", fine=(0, 1))
         if verified.status:
             self._faults.append(f"ledgerctl verify: {(verified.out + verified.err).strip().splitlines()[-1]}")
-        self._screen.step("Books balance, and the seal holds: ledgerctl verify says so." if not verified.status
-                          else "ledgerctl verify FOUND SOMETHING.")  # fmt: skip
+        self._screen.step("The trial balance and each bank's own books: "
+                          + ("equal to the fen." if not unequal else "THEY DIFFER."))  # fmt: skip
+        self._screen.step("ledgerctl verify: "
+                          + ("books and seal hold." if not verified.status else "IT FOUND SOMETHING."))  # fmt: skip
 
     async def _hang_up(self) -> None:
         for driver in self._drivers.values():

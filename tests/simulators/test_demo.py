@@ -50,21 +50,30 @@ def test_a_small_day_comes_out_right_twice(home: Path) -> None:
     assert {path.name for path in (home / "var" / "demo" / "outbox").iterdir()} == {"rcb", "icbc", "ccb", "boc"}
 
 
-def test_ctrl_c_leaves_nothing_running(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "how"),
+    [
+        ("A population", signal.SIGINT),
+        ("The doors open", signal.SIGTERM),
+        ("stays up", signal.SIGINT),
+        ("stays up", signal.SIGHUP),
+    ],
+)
+def test_ctrl_c_leaves_nothing_running(home: Path, stage: str, how: signal.Signals) -> None:
     demo_process = subprocess.Popen(
         command("--payments", "400", "--keep-running"), env=environment(home), cwd=home, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert demo_process.stdout is not None
     seen = ""
-    while "stays up" not in seen:
+    while stage not in seen:
         line = demo_process.stdout.readline()
         assert line, seen
         seen += line
     task = Path(f"/proc/{demo_process.pid}/task")
     children = {int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()}
-    assert children
-    demo_process.send_signal(signal.SIGINT)
+    assert children or stage == "A population"
+    demo_process.send_signal(how)
     _, said = demo_process.communicate(timeout=60)
     assert demo_process.returncode == 130 and said.strip() == "demo: interrupted; nothing is left running"
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
