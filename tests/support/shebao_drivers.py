@@ -16,6 +16,7 @@ from shebao_story import Answer
 from shebao.codecs import mac, tags
 from shebao.codecs.compiled import Codec
 from shebao.codecs.message import Decoded
+from shebao.ledger.day import moment_of
 from shebao.ledger.facts import Decision, KeyClass, Request
 from shebao.ledger.store import open_store
 from shebao.switch import replies
@@ -163,8 +164,9 @@ class Rules(Books):
             return "30"
         now_us = int(time.time() * 1e6)
         request = Request(
-            "cutover", self.numbers[bank], bank, "0800", KeyClass.NONE, 0, 0, now_us, {}, date=date, operator=bank
-        )
+            "cutover", self.numbers[bank], bank, "0800", KeyClass.NONE, 0, moment_of(now_us), now_us, {}, date=date,
+            operator=bank,
+        )  # fmt: skip
         return str(self.store.transact([request], lambda: now_us, self._encode)[0].code)
 
     def restart(self, bluntly: bool) -> None:
