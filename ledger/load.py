@@ -110,7 +110,7 @@ def _traces(requests: Sequence[Request], facts: Facts) -> list[Pair]:
 
 
 def _events(backend: Backend, asked: Sequence[Pair], facts: Facts) -> list[Event]:
-    return [Event(*row) for row in _by_book(backend, "events", asked)]
+    return sorted(Event(*row) for row in _by_book(backend, "events", asked))
 
 
 def _early(backend: Backend, asked: Sequence[Pair], facts: Facts) -> None:
@@ -176,9 +176,10 @@ def _bills(backend: Backend, requests: Sequence[Request], facts: Facts) -> None:
     hidden: set[int] = set()
     if any(row[16] for row in rows):  # read after the bills: an import that ended since is there as a whole
         hidden = {row[0] for row in backend.rows(backend.statements.open_imports, ())}
+    asked = {int(number[:19]): number for number in facts.bills}
     for row in rows:
         if row[16] not in hidden:
-            bill = bill_of_row(row)
+            bill = bill_of_row(row, asked.get(row[1]))
             facts.bills[bill.number] = bill
     of: dict[str, list[str]] = {payer: [] for payer in payers}
     for loaded in facts.bills.values():
@@ -212,10 +213,10 @@ def _of_division(backend: Backend, name: str, numbers: Iterable[str], facts: Fac
     return rows
 
 
-def bill_of_row(row: Row) -> Bill:
-    """A row of `bill`, in the table's order, as a Bill: the check digit comes back."""
+def bill_of_row(row: Row, number: str | None = None) -> Bill:
+    """A row of `bill`, in the table's order, as a Bill. number: its 20 digits, where they are known already."""
     return Bill._make(
-        (full_number(row[1]), *row[2:10], bool(row[10]), row[11], parse_parts(row[12]), *row[13:16])
+        (number or full_number(row[1]), *row[2:10], bool(row[10]), row[11], parse_parts(row[12]), *row[13:16])
     )
 
 

@@ -144,6 +144,29 @@ def test_more_keys_than_one_statement_takes(till: Any) -> None:
     assert till.rows("SELECT count(*), sum(amount) FROM transfer") == [(2200, 1100 * 12000)]
 
 
+def test_every_search_goes_by_its_whole_key(till: Any) -> None:
+    """A search by a part of its key walks through a whole book, and so grows with it."""
+    if not till.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL chooses by statistics; see test_partition")
+    keys = {
+        "days": "date",
+        "events": "trace",
+        "early": "trace",
+        "payments": "seq",
+        "suspense": "seq",
+        "exceptions": "id",
+    }
+    wanted = {name: f"(book_id=? AND {key}=?" for name, key in keys.items()}
+    wanted |= {"bills": "(division=? AND number=?)", "payable of": "(payer_id=?)"}
+    wanted |= {"people": "(id=?)", "cards": "(card=?)"}
+    for name, key in wanted.items():
+        for count in (1, 4, 512):
+            sql = till.store.statements.by_keys(name, count)
+            with till.store.reading() as connection:
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).first()
+            assert key in plan[3], (name, plan)
+
+
 def test_ping_writes(till: Any) -> None:
     till.store.ping()
     assert till.rows("SELECT beats FROM pulse") == [(1,)]
