@@ -3,6 +3,7 @@
 Every primary and unique key is led by `book_id` (or `division` for bills), so that the same tables can be
 distributed over several machines later. Money is fen; `date` columns are YYYYMMDD; `moment` is
 YYYYMMDDhhmmss (CST); `*_us` is microseconds since the epoch; `trace` is YYMMDDhhmmss and the STAN, 18 digits.
+A change here, or in `schema_day`, needs a migration of its own; a test compares the two to the letter.
 Tables of the end of the day (exceptions, bank files) are in `schema_day`; people of the register in `person`.
 """
 
