@@ -30,7 +30,7 @@ def inquire(request: Request, facts: Facts) -> Decision:
         return _one_bill(bill, bill.payer_name)
     if request.person:
         return _of_payer(request, facts, request.person, facts.people[request.person])
-    holder = facts.cards[request.card]
+    holder = facts.cards[request.card] if request.card else None  # DE2 may hold no digit
     if holder is None:
         return declined(request, Code.CARD, Say.CARD)
     return _of_payer(request, facts, holder.id, holder)
