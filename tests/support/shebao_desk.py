@@ -48,7 +48,9 @@ def _csv() -> Iterator[str]:
         "amount_fen,owner_only"
     )
 
-    def row(bill: str, payer: str, name: str, kind: str = "390", fen: int = FEN, dates: str = fresh, own: int = 0) -> str:
+    def row(
+        bill: str, payer: str, name: str, kind: str = "390", fen: int = FEN, dates: str = fresh, own: int = 0
+    ) -> str:
         return f"{bill},{payer},{name},良渚街道,202601,202612,{dates},{kind},{fen},{own}"
 
     for bill in [*PLAIN, WITHDRAWN]:
@@ -116,7 +118,8 @@ class Desk:
 
     def everywhere(self) -> bytes:
         """All that the switch has written down: log, database and its journal, files, metrics."""
-        parts = [p.read_bytes() for p in sorted(self.switch.folder.rglob("*")) if p.is_file() and p.name != "master.key"]
+        files = [p for p in sorted(self.switch.folder.rglob("*")) if p.is_file() and p.name != "master.key"]
+        parts = [p.read_bytes() for p in files]
         return b"\n".join([*parts, self.log().encode(), self.switch.get("/metrics")[1].encode()])
 
     def log(self) -> str:
