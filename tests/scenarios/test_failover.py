@@ -35,6 +35,8 @@ def pair(servers: Any) -> tuple[Any, Any]:
         "-D",
         str(standby.data),
         "-R",
+        "-c",
+        "fast",
         "-X",
         "stream",
     )
