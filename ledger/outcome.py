@@ -39,6 +39,7 @@ class Say(StrEnum):
     EXPIRED = "该缴费单已过最后缴费日"
     REFUNDED = "该缴费单已退费"
     NOT_PAYER = "该缴费单只能由本人缴费"
+    TOTALS = "总额与社保账不符"
     TOO_LATE = "已过可撤销时间，请联系社保机构"
 
 

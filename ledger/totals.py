@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shebao.codecs.errors import Code
 
 from .facts import Day, Decision, Facts, Request
+from .outcome import Say
 
 
 def compare(request: Request, facts: Facts) -> Decision:
@@ -20,7 +21,9 @@ def compare(request: Request, facts: Facts) -> Decision:
         return Decision(Code.FORMAT, {44: "015"}, note=f"no settlement date {request.date}")
     ours = figures(day)
     balanced = all(request.totals.get(field) == value for field, value in ours.items())
-    return Decision(Code.APPROVED if balanced else Code.TOTALS, {66: "1" if balanced else "2", **ours})
+    if balanced:
+        return Decision(Code.APPROVED, {66: "1", **ours})
+    return Decision(Code.TOTALS, {66: "2", **ours}, (("MS", str(Say.TOTALS)),))  # told where DE48 was asked with
 
 
 def figures(day: Day) -> Mapping[int, str]:

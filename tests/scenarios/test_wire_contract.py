@@ -182,6 +182,10 @@ def test_totals_of_an_open_date(desk: Desk, wire: Wire, mti: str, reply: str) ->
         wrong = {**right, n: value}
         answer = wire.ask(mti, wrong).fits(wrong, "95", reply, de15=today(), de66="2", **ALL_TOTALS)
         assert answer.fields[n] == right[n], "the switch's own"
+    wrong = {**right, 74: "9" * 10, 48: b"ZZ001x"}  # a refusal of what has DE48: with MS, and 95 is not excepted
+    wire.ask(mti, wrong).fits(wrong, "95", reply, ["MS"], de15=today(), de66="2", **ALL_TOTALS)
+    right[48] = b""
+    wire.ask(mti, right).fits(right, "00", reply, de15=today(), de66="1", **ALL_TOTALS)
 
 
 def test_voids_and_their_reversals_in_the_totals(desk: Desk, wire: Wire) -> None:
