@@ -10,9 +10,12 @@ python=$venv/bin/python
 name=$(basename "$self")
 
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
+# Whatever the user's locale: paths and files are UTF-8. LC_CTYPE too, since Python reads some of its own files by it.
+unset LC_ALL
+LC_CTYPE=C.UTF-8
 PYTHONUTF8=1
 SHEBAO_HOME=$root
-export PYTHONUTF8 SHEBAO_HOME
+export LC_CTYPE PYTHONUTF8 SHEBAO_HOME
 
 say() { printf '%s: %s\n' "$name" "$*" >&2; }
 
@@ -76,6 +79,10 @@ environment() { # $1: "" or "test", the extra packages wanted
         say "installation failed; is the package registry reachable? then run $0 again"
         exit 2
     }
+    # Python before 3.13 reads this file in the locale's encoding: a relative path is ASCII wherever the checkout lies
+    for pth in "$venv"/lib/python*/site-packages/__editable__.shebao_switch-*.pth; do
+        printf '../../../../src\n' >"$pth"
+    done
     version=$("$python" -c 'import sys; print(sys.version)' | tr '\n' ' ')
     printf '%s %s %s %s\n' "$extra" "$(cksum <"$root/setup.cfg")" "$version" "$root" >"$venv/shebao.stamp.new"
     mv "$venv/shebao.stamp.new" "$venv/shebao.stamp"

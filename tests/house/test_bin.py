@@ -54,7 +54,7 @@ def test_a_missing_configuration_is_one_line(name: str, tmp_path: Path) -> None:
 def test_python_without_venv_is_one_line_with_the_mend(tmp_path: Path) -> None:
     """A stand-in Python that has no venv: as Debian without python3-venv."""
     stand_in = tmp_path / "python3"
-    stand_in.write_text(f'#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\nexec {sys.executable} "$@"\n')
+    stand_in.write_text(f'#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
     stand_in.chmod(0o755)
     copy = tmp_path / "copy"
     (copy / "bin").mkdir(parents=True)
