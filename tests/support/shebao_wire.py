@@ -294,15 +294,17 @@ class Wire:
     stans = itertools.count(100_001)
 
     def __init__(self, bank: str, port: int, sign_on: bool = True) -> None:
-        self.bank, self.institution = bank, BANKS[bank][1]
-        algorithm = {"rcb": "x9.19", "icbc": "sm4-cmac", "ccb": "unionpay-ecb", "boc": "aes-cmac"}[bank]
-        self.key = mac.ALGORITHMS[algorithm].make(bytes.fromhex(KEYS[bank]))
+        self._know(bank)
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
         if sign_on:
             asked = self.network("001")
             self.ask("0800", asked).fits(asked, "00", "0810")
+
+    def _know(self, bank: str) -> None:
+        self.bank, self.institution, self.buffer = bank, BANKS[bank][1], b""
+        algorithm = {"rcb": "x9.19", "icbc": "sm4-cmac", "ccb": "unionpay-ecb", "boc": "aes-cmac"}[bank]
+        self.key = mac.ALGORITHMS[algorithm].make(bytes.fromhex(KEYS[bank]))
 
     def __enter__(self) -> Wire:
         return self
