@@ -172,6 +172,7 @@ def test_a_bad_de48_is_048(wire: Wire, bad: bytes) -> None:
 
 def test_unknown_tags_are_skipped_though_they_repeat_and_an_id_ends_in_a_small_x(desk: Desk, wire: Wire) -> None:
     more = [("ZZ", "a"), ("zz", "沈"), ("ZZ", ""), ("ID", OWNER[:17] + "x"), ("01", "b")]
+    more += [("BL", "1" * 55), ("IN", "390" + "0" * 12)] * 2  # these two may repeat
     asked = wire.payment(desk.bill(), FEN, *more)
     wire.ask("0200", asked).fits(asked, "00", "0210", ["RN", "NM", "MS"], de15=today(), de38="*")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from shebao_desk import FEN, HOLDER_CARD, LONE, OWNER, OWNER_CARD, Desk, today
-from shebao_harness import BANKS, KEYS
+from shebao_harness import BANKS, KEYS, moment
 from shebao_wire import Raw, Value, Wire, frame, tagged, text
 
 PAN = "6222020200112233445"
@@ -54,6 +54,17 @@ def test_every_series_is_there_from_the_start_and_the_first_failure_shows(desk: 
     for bank in BANKS:
         assert after[f'shebao_mac_failures_total{{bank="{bank}"}}'] == 1
         assert after[f'shebao_requests_total{{bank="{bank}",code="A0",message="payment"}}'] == 1
+
+
+def test_clocks_that_are_off_and_unknown_tags_are_counted(desk: Desk, wire: Wire) -> None:
+    skewed, tags = (f'shebao_{what}_total{{bank="{wire.bank}"}}' for what in ("skewed_requests", "unknown_tags"))
+    before = desk.metrics()
+    for offset in (0, 14 * 60, -14 * 60, 16 * 60, -16 * 60):
+        asked = {**wire.network("301"), 7: moment(offset)}
+        wire.ask("0800", asked).fits(asked, "00", "0810")
+    assert wire.ask("0100", wire.inquiry(("BN", LONE), ("ZZ", ""), ("ZZ", "x"), ("~~", "沈"))).code == "00"
+    after = desk.metrics()
+    assert (after[skewed] - before[skewed], after[tags] - before[tags]) == (2, 3)
 
 
 def told(wire: Wire) -> Iterator[tuple[str, dict[int, Value]]]:

@@ -61,6 +61,9 @@ def test_echo_is_served_before_sign_on_and_nothing_else(desk: Desk, wire: Wire) 
             line.ask(mti, asked).fits(asked, "58", reply)
         totals = line.totals(today(), 0, 0, 0, 0)
         line.ask("0500", totals).fits(totals, "58", "0510", de15=today())
+        same = line.network("201", de15=today())  # 0800 and 0801 are served, whatever they ask
+        line.ask("0801", same).fits(same, "00", "0810", de15=today())
+        line.ask("0820", same).fits(same, "58", "0830", de15=today())
         off = line.network("002")
         line.ask("0800", off).fits(off, "00", "0810")  # there is nothing to sign off: as before sign-on
 

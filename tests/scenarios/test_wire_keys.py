@@ -48,6 +48,10 @@ def test_reversals_have_their_content_too(desk: Desk, wire: Wire) -> None:
         wire.ask("0421", odd).fits(odd, "94", "0430")
     again = wire.ask("0421", {**asked, 37: "OTHERRRN0001"})
     assert again.tail == first.tail
+    advice = wire.payment(desk.bill(), FEN)
+    assert wire.ask("0220", advice).code == "00"
+    for odd in ({**advice, 4: "0" * 12}, {**advice, 48: wire.payment(desk.bill(), FEN)[48]}):
+        wire.ask("0221", odd).fits(odd, "94", "0230")
 
 
 def test_classes_and_banks_have_keys_of_their_own(desk: Desk) -> None:

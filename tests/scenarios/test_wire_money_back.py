@@ -83,6 +83,7 @@ def test_a_reversal_before_its_original_stops_it_in_every_form(desk: Desk, wire:
     with desk.wire(wire.bank) as line:
         reverse(line, early, "25")
         reverse(line, early, "25", mti="0421")
+        reverse(line, wire.reversal(asked, "0201"), "25")
     declined(wire, asked, "R1", mti="0201")
     declined(wire, asked, "R1")
     declined(wire, asked, "R1", mti="0220")
@@ -94,6 +95,16 @@ def test_a_reversal_before_its_original_stops_it_in_every_form(desk: Desk, wire:
     declined(wire, advice, "R1", mti="0220")
     declined(wire, advice, "R1")
     pay(wire, wire.payment(bill, FEN))
+
+
+def test_a_reversal_that_has_a_de48_is_refused_with_a_message(desk: Desk, wire: Wire) -> None:
+    asked = wire.payment(desk.bill(), FEN)
+    more: Fields = {48: b"ZZ001x"}
+    refused = wire.reversal(asked) | more
+    wire.ask("0400", refused).fits(refused, "25", "0410", ["MS"])
+    declined(wire, asked, "R1")
+    undone = wire.reversal(asked) | more
+    wire.ask("0420", undone).fits(undone, "00", "0430", de15=today())
 
 
 def test_reversal_and_original_in_one_segment(desk: Desk, wire: Wire) -> None:
