@@ -106,20 +106,20 @@ def date_near(text: str, near: datetime) -> int | None:
 
 # -- age --------------------------------------------------------------------------------------------------
 
-def age_fault(mti: str, moment: int, local_date: int, now_us: int) -> int:
+def age_fault(request: Request, now_us: int) -> int:
     """The field by which a message is too old or too far ahead, else 0 (wire.md section 6, rule 3).
 
-    moment: DE7 with its year; local_date: DE13 with its year, 0 if there is none. New requests may be 1 day from
-    now; advices and reversals up to 7 days old. DE13 is a date, so it is judged in whole days. A command's act
-    has no MTI and no age.
+    New requests may be 1 day from now; advices and reversals up to 7 days old. DE13 is a date, so it is
+    judged in whole days. A command's act has no MTI and no age.
     """
-    if not mti:
+    if not request.mti:
         return 0
-    oldest_us = AGE_MAX_ADVICE_US if mti[1] == "4" or mti[2] == "2" else AGE_MAX_US
-    if not -AGE_MAX_US <= now_us - us_of(moment) <= oldest_us:
+    oldest_us = AGE_MAX_ADVICE_US if request.mti[1] == "4" or request.mti[2] == "2" else AGE_MAX_US
+    age_us = now_us - us_of(request.moment)
+    if not -AGE_MAX_US <= age_us <= oldest_us:
         return 7
-    if local_date:
-        age_days = days_between(local_date, date_of(now_us))
+    if request.local_date:
+        age_days = days_between(request.local_date, date_of(now_us))
         if not -AGE_MAX_US <= age_days * DAY_US <= oldest_us:
             return 13
     return 0

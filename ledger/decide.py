@@ -38,7 +38,7 @@ def decide(request: Request, facts: Facts) -> Decision:
     known = _seen_before(request, facts)
     if known is not None:
         return known
-    field = day.age_fault(request.mti, request.moment, request.local_date, facts.now_us)
+    field = day.age_fault(request, facts.now_us)
     if field:
         return Decision(Code.FORMAT, {44: f"{field:03d}"})
     if is_too_late(request, facts):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from shebao.codecs.errors import Code
 from shebao.codecs.message import Decoded
 from shebao.codecs.tags import TagError, Tags, parse
-from shebao.ledger.day import age_fault, date_near, time_of, us_of, year_of
+from shebao.ledger.day import date_near, time_of, us_of, year_of
 from shebao.ledger.facts import KeyClass, Original, Request
 
 from . import services
@@ -74,14 +74,6 @@ def take_apart(decoded: Decoded, service: Service) -> Tags | Refusal:
     if 90 in service.required and 90 in fields and not fields[90].isdigit():
         at_fault.append(90)
     return Refusal(Code.FORMAT, min(at_fault)) if at_fault else tags
-
-
-def age_refusal(decoded: Decoded, received_us: int) -> Refusal | None:
-    """The check of age for what the line answers itself; for all else it is the ledger's (rule 1: after the key)."""
-    told = moment_of(decoded.fields[7], received_us)
-    local_date = _date(decoded.fields.get(13, ""), received_us)
-    field = 7 if told is None else age_fault(decoded.mti, told.moment, local_date, received_us)
-    return Refusal(Code.FORMAT, field) if field else None
 
 
 def request_of(bank: Bank, decoded: Decoded, service: Service, tags: Tags, received_us: int) -> Request | Refusal:

@@ -23,7 +23,7 @@ from shebao.ledger.facts import Request
 
 from . import services
 from .bank import Bank
-from .intake import Refusal, admit, age_refusal, is_skewed, moment_of, request_of, take_apart
+from .intake import Refusal, admit, is_skewed, moment_of, request_of, take_apart
 from .replies import echo_of, plain, seal
 from .services import Service
 from .tally import Tally
@@ -243,10 +243,6 @@ class Session:
 
     def _serve(self, held: _Held, decoded: Decoded, service: Service, key: MacKey) -> None:
         """Sign-on, sign-off, echo: answered by the line itself (wire.md section 6, rule 11)."""
-        refusal = age_refusal(decoded, held.received_us)
-        if refusal is not None:
-            self._refuse(held, decoded, refusal, key)
-            return
         before, self.state = self.state, TRANSITIONS[self.state, service]
         if service is services.SIGN_OFF:
             self._sign_off = (held, decoded, key)

@@ -221,9 +221,10 @@ def test_age_of_de7_and_de13(desk: Desk, wire: Wire) -> None:
         for mti, asked in (("0200", wire.payment(LONE, FEN)), ("0100", wire.inquiry(("BN", LONE)))):
             refused(wire, mti, {**asked, 7: when}, "30", 7)
         refused(wire, "0500", {**wire.totals(today(), 0, 0, 0, 0), 7: when}, "30", 7)
-        for code in ("001", "002", "201", "301"):
-            asked = {**wire.network(code), 7: when} | ({15: today()} if code == "201" else {})
-            refused(wire, "0800", asked, "30", 7)
+        refused(wire, "0800", {**wire.network("201", de15=today()), 7: when}, "30", 7)
+        for code in ("301", "001"):  # of the line, not of the day: its clock is counted, and it is served
+            asked = {**wire.network(code), 7: when}
+            wire.ask("0800", asked).fits(asked, "00", "0810")
     for days in (-2, 2):
         refused(wire, "0200", {**wire.payment(LONE, FEN), 13: today(days)}, "30", 13)
         refused(wire, "0200", {**wire.payment(LONE, FEN), 13: today(days), 7: moment(2 * DAY)}, "30", 7)

@@ -62,7 +62,7 @@ def test_clocks_that_are_off_and_unknown_tags_are_counted(desk: Desk, wire: Wire
     for offset in (0, 14 * 60, -14 * 60, 16 * 60, -16 * 60):
         asked = {**wire.network("301"), 7: moment(offset)}
         wire.ask("0800", asked).fits(asked, "00", "0810")
-    assert wire.ask("0100", wire.inquiry(("BN", LONE), ("ZZ", ""), ("ZZ", "x"), ("~~", "沈"))).code == "00"
+    assert wire.ask("0100", wire.inquiry(("BN", desk.bill()), ("ZZ", ""), ("ZZ", "x"), ("~~", "沈"))).code == "00"
     after = desk.metrics()
     assert (after[skewed] - before[skewed], after[tags] - before[tags]) == (2, 3)
 
