@@ -61,7 +61,7 @@ class Figures(NamedTuple):
     by_type: dict[str, Line]  # insurance type, and "suspense"; counts are insurance parts
     by_channel: dict[str, Line]
     quarters: list[tuple[int, int]]  # payments and fen by transaction time, from `start_min`
-    start_min: int  # minute of the day at which the first quarter begins: the cut-over
+    start_min: int  # minute of the day at which the first quarter begins: the cut-over's, or just after
     peak: tuple[str, int]  # busiest minute "hh:mm" and its payments
 
     @property
@@ -78,7 +78,8 @@ class Figures(NamedTuple):
 
 
 def gather(conn: Connection, banks: Mapping[str, tuple[str, int]], date: int, start_min: int) -> Figures:
-    """All figures of a date. `banks`: key → (name, book_id)."""
+    """All figures of a date. `banks`: key → (name, book_id); `start_min`: the cut-over's minute of the day."""
+    start_min = -(-start_min // QUARTER_MIN) * QUARTER_MIN % (24 * 60)  # people read quarters of a clock
     days = [bank_day(conn, key, name, book_id, date) for key, (name, book_id) in banks.items()]
     by_type: dict[str, Line] = {}
     lines = [pl.DataFrame(schema={"moment": pl.Int64, "amount": pl.Int64, "channel": pl.String})]
