@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,19 @@ def test_a_small_day_comes_out_right_twice(home: Path) -> None:
         assert "\x1b" not in ran.stdout  # no terminal, no colours
     assert list((home / "var" / "demo" / "reports").rglob("settlement.html"))
     assert {path.name for path in (home / "var" / "demo" / "outbox").iterdir()} == {"rcb", "icbc", "ccb", "boc"}
+
+
+@pytest.mark.postgres
+def test_the_same_day_comes_out_right_on_postgresql(home: Path, postgres: Any) -> None:
+    postgres.execute("CREATE DATABASE demo_day")
+    try:
+        ran = demo(home, "--payments", "600", "--database", postgres.url("demo_day"))
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "Every book balances" in ran.stdout and "ms on postgresql" in ran.stdout
+        again = demo(home, "--payments", "600", "--database", postgres.url("demo_day"))
+        assert again.returncode == 3 and len(again.stderr.strip().splitlines()) == 1  # it wants an empty one
+    finally:
+        postgres.execute("DROP DATABASE demo_day WITH (FORCE)")
 
 
 @pytest.mark.parametrize(
