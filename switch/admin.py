@@ -1,6 +1,7 @@
 """The admin port: /metrics, /healthz, /readyz. Read only, for Prometheus and for whoever keeps the process alive.
 
-A request that is not complete in time is closed, however slowly its bytes drip; connections are counted.
+A request that is not complete in time is closed, however slowly its bytes drip; connections are counted, and where
+there are as many as may be, whoever has kept us waiting longest for a request gives way.
 """
 
 # twisted.web is only partly typed.
@@ -91,6 +92,9 @@ class _Channel(http.HTTPChannel):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None if seconds is None else self.callLater(seconds, self.forceAbortClient)
+        self.site.waiting.pop(self, None)
+        if seconds is not None:
+            self.site.waiting[self] = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -119,10 +123,11 @@ class AdminSite(Site):
         root.putChild(b"readyz", _Text(lambda: (503, why_not) if (why_not := ready()) else (200, "ready")))
         super().__init__(root, requestFactory=_Request, reactor=clock, timeout=deadline_s)
         self.connections = 0
+        self.waiting: dict[_Channel, None] = {}  # for a request, the longest first
         self.deadline_s, self._connections_max, self._clock = deadline_s, connections_max, clock
 
     def buildProtocol(self, addr: IAddress | None) -> _Channel | None:
-        if self.connections >= self._connections_max:
+        if self.connections >= self._connections_max and not self._make_room():
             return None
         channel = _Channel()
         channel.site = self
@@ -131,6 +136,13 @@ class AdminSite(Site):
         channel.timeOut = self.deadline_s
         channel.callLater = self._clock.callLater
         return channel
+
+    def _make_room(self) -> bool:
+        longest = next(iter(self.waiting), None)
+        if longest is not None:
+            longest.set_deadline(None)
+            longest.forceAbortClient()
+        return longest is not None
 
     def log(self, request: Request) -> None:
         """No access log: a scraper's visits are no news."""

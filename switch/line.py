@@ -154,6 +154,7 @@ class Line(Protocol):
         return self.session is not None and self.session.state is State.SIGNED_ON
 
     def abort(self) -> None:
+        self._post.lines.discard(self)  # at once: the socket goes in a later turn, and its place is needed now
         if not self._gone:
             self._wire.abortConnection()
 

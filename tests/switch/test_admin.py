@@ -2,8 +2,10 @@
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from shebao.switch.admin import AdminSite
 
@@ -75,8 +77,20 @@ def test_a_request_being_answered_is_not_cut_off():
     assert transport.value().endswith(b"late\n")
 
 
-def test_connections_are_counted(bench):
-    one, two = bench.connect(), bench.connect()
+def test_at_the_limit_whoever_waited_longest_gives_way(bench):
+    (idle, idle_end), (kept, kept_end) = bench.connect(), bench.connect()
+    assert "200" in answer(idle, idle_end, "/healthz")  # now `kept` has said nothing for longer
+    third, _ = bench.connect()
+    assert third is not None and kept_end.disconnecting and not idle_end.disconnecting
+    kept.connectionLost(None)
+    assert bench.connect()[0] is not None and idle_end.disconnecting
+
+
+def test_those_being_answered_are_left_alone_and_others_refused():
+    bench = Bench(Deferred)
+    busy = [bench.connect() for _ in range(2)]
+    for channel, _ in busy:
+        channel.dataReceived(b"GET /metrics HTTP/1.0\r\n\r\n")
     assert bench.connect() == (None, None)
-    one[0].connectionLost(None)
-    assert bench.connect()[0] is not None and two[0] is not None
+    busy[0][0].connectionLost(Failure(ConnectionDone()))
+    assert bench.connect()[0] is not None and not busy[1][1].disconnecting

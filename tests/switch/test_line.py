@@ -127,6 +127,17 @@ def test_lines_that_never_sign_on_give_way_and_those_signed_on_do_not(bank, wire
     assert bench.connect() == (None, None)
 
 
+def test_each_new_line_of_a_crowd_takes_another_one_s_place(bank):
+    """Twisted tells of a reset in a later turn; until then the place is already free."""
+    bench = Bench(bank, lines_per_bank_max=2)
+    crowd = []
+    for _ in range(6):
+        crowd.append(bench.connect())
+        bench.clock.advance(0.001)
+    assert [transport.aborted for _, transport in crowd] == [True] * 4 + [False] * 2
+    assert len(bench.post.lines) == 2
+
+
 def test_a_line_waits_for_the_keys_to_be_read(bench, wire, messages):
     _line, transport = bench.connect(keys_known=False)
     assert transport.producerState == "paused"
