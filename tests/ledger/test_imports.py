@@ -127,6 +127,12 @@ def test_what_can_not_be_printed_is_refused(clerk: Clerk, bad: str) -> None:
     assert "office holds" in fault
 
 
+def test_half_of_a_surrogate_pair_is_no_text(clerk: Clerk) -> None:
+    """C87: three bytes that some programs write for it; no encoding has them."""
+    (fault,) = clerk.faults(text(line(payer_name="沈?国")).encode().replace(b"?", b"\xed\xa0\x80"))
+    assert fault.startswith("2: byte 0x") and "is no UTF-8 or GB18030" in fault
+
+
 def test_physical_lines(clerk: Clerk) -> None:
     """C89: a quoted name with a line break is refused, and does not shift the lines below."""
     faults = clerk.faults(text(line(), line(NUMBERS[1], payer_name='"沈\n建国"'), line(NUMBERS[2], fen="x")))

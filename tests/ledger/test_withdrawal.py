@@ -1,6 +1,11 @@
 """Withdrawing a bill (settlement.md section 1)."""
 
+import threading
+
 import pytest
+
+from shebao.ledger.facts import Request
+from shebao.ledger.store import Store, open_store
 
 
 def withdraw(town, **fields):
@@ -57,3 +62,30 @@ def test_no_such_bill(town) -> None:
     assert withdraw(town, bill="33011026112300000010").code == "25"
     assert withdraw(town, bill="33011026112300000011").code == "25"
     assert withdraw(town, bill="1").code == "25"
+
+
+def test_payment_and_withdrawal_at_once_have_one_winner(till) -> None:
+    """A command's store and a daemon's, each in its thread, from both ends of the list."""
+    bills = till.add_bills(30)
+    other = open_store(till.url)
+    paying = [till.request("payment", bill) for bill in bills]
+    withdrawing = [till.act("withdraw", bill=bill) for bill in reversed(bills)]
+    found: dict[str, list[str]] = {}
+
+    def run(name: str, store: Store, requests: list[Request]) -> None:
+        found[name] = [till.ask_of(store, request) for request in requests]
+
+    threads = [
+        threading.Thread(target=run, args=("pay", till.store, paying)),
+        threading.Thread(target=run, args=("withdraw", other, withdrawing)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    other.close()
+    assert set(zip(found["pay"], reversed(found["withdraw"]), strict=True)) <= {("00", "B1"), ("B2", "00")}
+    paid, withdrawn = found["pay"].count("00"), found["withdraw"].count("00")
+    assert till.rows("SELECT count(*) FROM payment") == [(paid,)]
+    assert till.rows("SELECT count(*) FROM bill WHERE status = 'WITHDRAWN'") == [(withdrawn,)]
+    assert paid + withdrawn == 30
