@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import Connection, select
 
 from .day import time_of
+from .durable import sync_folder
 from .schema import book, event
 
 FOLDER: Final = "seal"  # under the state directory
@@ -188,7 +189,7 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
         if torn:
             os.ftruncate(descriptor, size - len(torn))
         if not size:
-            _sync(path.parent)
+            sync_folder(path.parent)
         yield log
 
 
@@ -227,7 +228,7 @@ def write_public_key(folder: Path, key: Ed25519PublicKey) -> Path:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    _sync(folder)
+    sync_folder(folder)
     return path
 
 
@@ -249,11 +250,3 @@ def read_public_key(folder: Path) -> Ed25519PublicKey:
 
 def key_bytes(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes_raw()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from .durable import sync_folder
+
 _NAMES = ("aes", "seal_seed")
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -60,7 +62,7 @@ def create_master(path: Path, random: Callable[[int], bytes]) -> Master:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         path.unlink(missing_ok=True)  # half a key file would stand in the way of the next try
         raise SecretsError(f"{path}: can't be written: {error.strerror}; free space and try again") from None
@@ -113,11 +115,3 @@ def open_key(master: Master, bank: str, kind: str, sealed: bytes) -> bytes:
 
 def _bound_to(bank: str, kind: str) -> bytes:
     return f"shebao bank_key\x1f{bank}\x1f{kind}".encode()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

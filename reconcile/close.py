@@ -25,6 +25,7 @@ from shebao.codecs.statement import (
     write_control,
 )
 from shebao.ledger.day import add_days, time_of, us_of
+from shebao.ledger.durable import alone_in, sync_folder
 from shebao.ledger.facts import Day
 from shebao.ledger.reading import detail_lines
 
@@ -63,11 +64,7 @@ class DiskFiles:
         path.unlink(missing_ok=True)
 
     def sync_folder(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path)
 
 
 class Written(NamedTuple):
@@ -96,18 +93,19 @@ def write_day(
         context = StatementContext(bank, institution, date, time_of(opened_us), time_of(day.closed_us or 0))
         totals = Totals(day.credits, day.credits_fen, day.reversals, day.reversals_fen)
         _make_folder(folder, files)
-        files.write(temporary, write(spec, context, totals, detail_lines(conn, book_id, date)))
-    digest = sm3_hex(_chunks(temporary))
-    if (folder / name).exists() and sm3_hex(_chunks(folder / name)) != digest:
-        files.remove(folder / f"{name}.ok")  # the layout was edited: not complete while the files disagree
-        files.sync_folder(folder)
-    files.rename(temporary, folder / name)
-    files.sync_folder(folder)
-    beside = [(f"{name}.sm3", digest.encode("ascii")), (f"{name}.ok", b"")]
-    if control_name:
-        beside.insert(0, (control_name, write_control(spec, context, totals)))
-    for other, content in beside:
-        publish(folder / other, [content], files)
+        with alone_in(folder):  # two daemons close one date, or a daemon and a command
+            files.write(temporary, write(spec, context, totals, detail_lines(conn, book_id, date)))
+            digest = sm3_hex(_chunks(temporary))
+            if (folder / name).exists() and sm3_hex(_chunks(folder / name)) != digest:
+                files.remove(folder / f"{name}.ok")  # the layout was edited: not complete while the files disagree
+                files.sync_folder(folder)
+            files.rename(temporary, folder / name)
+            files.sync_folder(folder)
+            beside = [(f"{name}.sm3", digest.encode("ascii")), (f"{name}.ok", b"")]
+            if control_name:
+                beside.insert(0, (control_name, write_control(spec, context, totals)))
+            for other, content in beside:
+                publish(folder / other, [content], files)
     return Written(folder, (name, *(other for other, _ in beside)), digest)
 
 

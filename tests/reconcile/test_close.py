@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -106,6 +108,29 @@ def test_an_edited_layout_takes_the_flag_away_first(bureau: Any) -> None:
     recorder = Recorder()
     write(bureau, "rcb", recorder)
     assert recorder.acts[1] == ("remove", "RCB_20261123_DTL.txt.ok")
+
+
+def test_two_writers_of_one_date_take_turns(bureau: Any) -> None:
+    """Two daemons, or a daemon and a command, on one state folder: each would spoil the other's temporary file."""
+    bureau.pay("rcb")
+    bureau.close("rcb")
+    taken: list[bool] = []
+
+    class Watched(DiskFiles):
+        def write(self, path: Path, chunks: Iterable[bytes]) -> None:
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken.append(False)
+            except BlockingIOError:
+                taken.append(True)
+            finally:
+                os.close(descriptor)
+            super().write(path, chunks)
+
+    write(bureau, "rcb", Watched())
+    assert taken == [True] * 3, "the folder is this writer's alone while it writes"
+    write(bureau, "rcb", DiskFiles())  # and free afterwards
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

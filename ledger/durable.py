@@ -1,0 +1,35 @@
+"""Files beside the database that must outlive a power cut: what a rename needs to last, and one writer at a time.
+
+Used by whoever writes such files (`secrets`, `anchor`, the statement files of `reconcile`). Knows no file's content.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file that was synced can still be lost with its name. Raises OSError."""
+    with _opened(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """The folder for this writer alone, among those that ask like this, in whatever process; others wait."""
+    with _opened(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # let go when the descriptor is closed
+        yield
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
