@@ -41,16 +41,25 @@ class EndOfDay:
         return {key: dates[bank.book_id] for key, bank in self._settings.banks.items()}
 
     def close(self, bank: str) -> list[int]:
-        """Write the statement files of closed dates that have none; return those dates, oldest first."""
+        """Write the statement files of closed dates that have none; return those dates, oldest first.
+
+        Raises what the first date that could not be written raised, after all others were.
+        """
         settings, spec = self._settings.banks[bank], self._dialects[bank].statement
         with self._read() as connection:
             closed = select(day.c.date).where(day.c.book_id == settings.book_id, day.c.state != "OPEN")
             rows = connection.execute(closed.order_by(day.c.date.desc()).limit(LOOK_BACK_DATES)).scalars()
             dates = sorted(date for date in rows if not self._is_filed(bank, date))
+        faults: list[Exception] = []
         for date in dates:
-            write_day(
-                self._read, self._state_dir, spec, self._settings.institution, bank, settings.book_id, date
-            )
+            try:
+                write_day(
+                    self._read, self._state_dir, spec, self._settings.institution, bank, settings.book_id, date
+                )
+            except Exception as fault:  # books that do not add up on one date, a disk that is full
+                faults.append(fault)
+        if faults:
+            raise faults[0]
         return dates
 
     def _is_filed(self, bank: str, date: int) -> bool:

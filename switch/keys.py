@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from shebao.codecs.dialect import MacSpec
 from shebao.codecs.mac import ALGORITHMS, MacKey, verify
 from shebao.ledger.schema import bank_key
-from shebao.ledger.secrets import Master, open_key
+from shebao.ledger.secrets import Master, SecretsError, open_key
 
 KIND_MAC = "mac"
 KIND_ZONE = "zone"
@@ -76,13 +76,22 @@ class Keyring:
         return self._banks[bank]
 
     def refresh(self) -> None:
-        """Read all keys again. Raises SecretsError for one that does not open, StoreError without a store."""
+        """Read all keys again. Raises StoreError without a store, SecretsError for those that do not open: they keep
+        no other bank from its own."""
         with self._reading() as connection:
             rows = read_keys(connection)
+        faults = []
         for row in rows:
             keys = self._banks.get(row.bank)
             if keys is not None and row.kind == KIND_MAC:
-                keys.take(row.sealed, lambda row=row: open_key(self._master, row.bank, row.kind, row.sealed))  # type: ignore[misc]
+                try:
+                    keys.take(row.sealed, lambda row=row: open_key(self._master, row.bank, row.kind, row.sealed))  # type: ignore[misc]
+                except SecretsError as fault:
+                    faults.append(str(fault))
+                except ValueError as fault:  # a key of another algorithm's size
+                    faults.append(f"{row.kind} key of {row.bank}: {fault}; type: keyctl load")
+        if faults:
+            raise SecretsError("; ".join(faults))
 
     def missing(self) -> list[str]:
         """Banks without a MAC key: their lines are refused until one is loaded."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shebao.ledger.secrets import load_master
+from shebao.ledger.secrets import SecretsError, load_master
 from shebao.ledger.store import open_store
 from shebao.switch.keyctl import check_value_of
 from shebao.switch.keys import Keyring
@@ -63,6 +63,21 @@ def test_the_keyring_takes_what_was_loaded_and_keeps_the_key_in_use(keyctl):
     body = prepared.wires["rcb"].body("0800", {7: "1123093015", 11: "000001", 32: "14293300", 70: "001"})
     assert ring.of("rcb").verify(body) is key
     assert ring.of("rcb").verify(body[:-1] + b"z") is None and ring.of("boc").verify(body) is None
+    store.close()
+
+
+def test_a_key_that_does_not_open_is_told_and_keeps_no_other_bank_from_its_own(keyctl):
+    prepared = keyctl.prepared
+    for bank in prepared.wires:
+        prepared.load_key(bank)
+    with prepared.sql() as books:
+        books.execute("UPDATE bank_key SET sealed = x'00' WHERE bank = 'boc'")  # the first in order
+    store = open_store(f"sqlite:///{prepared.folder}/books.db")
+    specs = [(name, wire.dialect.mac) for name, wire in prepared.wires.items()]
+    ring = Keyring(specs, load_master(prepared.folder / "master.key"), store.reading)
+    with pytest.raises(SecretsError, match="mac key of boc"):
+        ring.refresh()
+    assert ring.missing() == ["boc"]
     store.close()
 
 
