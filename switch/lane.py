@@ -121,16 +121,25 @@ class Lane:
     def waiting(self) -> int:
         return sum(map(len, self._queues.values())) + len(self._batch) + len(self._alone)
 
+    @property
+    def _waiting_max(self) -> int:
+        """Of one bank: what all of its lines may have in flight. More can only be left behind by lines that are gone,
+        of a bank that comes again and again while the store is locked."""
+        return self.limits.in_flight_per_line * self.limits.lines_per_bank_max
+
     def _take(self, jobs: Sequence[Job]) -> None:
         if self.state is State.OUT or (self.state is State.DOUBT and self._tries > 1):
             self._answer_all(jobs, Code.INOPERATIVE)
             return
+        too_many = []
         for job in jobs:
             queue = self._queues.get(job.request.bank)
             if queue is None:
                 queue = self._queues[job.request.bank] = deque()
-            queue.append(job)
+            (queue if len(queue) < self._waiting_max else too_many).append(job)
         self._begin()
+        if too_many:
+            self._answer_all(too_many, Code.INOPERATIVE)
 
     # a batch
 

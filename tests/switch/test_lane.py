@@ -284,3 +284,14 @@ def test_an_act_of_the_switch_goes_through_the_same_gate_and_tells_of_the_cut_ov
     bench.writer.finish()
     assert codes == ["00"] and banks == ["rcb"]
     assert bench.store.batches == [[1], [0]]
+
+
+def test_what_lines_that_are_gone_have_left_behind_is_bounded():
+    """A store that is only locked is waited for, and a bank may come again and again meanwhile."""
+    bench = Bench(in_flight_per_line=2, lines_per_bank_max=3)
+    bench.submit(0)  # in the writer's hands
+    bench.submit(*range(1, 9))
+    bench.submit(9, bank="boc")
+    assert bench.replies == {7: "91", 8: "91"}, "no living lines could have asked for more than 6"
+    bench.writer.finish()
+    assert [n for n, code in sorted(bench.replies.items()) if code == "00"] == [*range(7), 9]
