@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -68,7 +67,8 @@ class Daemon:
         log: Any,
         logs: LogWriter,
     ) -> None:
-        self._reactor, self._settings, self._store, self._log = reactor, settings, store, log
+        self._reactor, self._settings, self._log = reactor, settings, log
+        self._limits = settings.limits  # as read last; `_settings` are those of the start
         self._dialects, self._end_of_day, self._reading = dialects, end_of_day, reading
         self.exit_code, self.why_stopped = 0, ""
         self.unanswered, self.forced = 0, False  # forced: something still hangs in a thread
@@ -105,7 +105,7 @@ class Daemon:
             codec=self._codecs[bank],
             keys=self._keyring.of(bank),
         )
-        limits, lane = self._settings.limits, self._lane
+        limits, lane = self._limits, self._lane
         return Post(served, settings, limits, Tally(), lane, self._reactor, now_us, self.refresh_keys, self._log)
 
     def _encode(self, request: Request, decision: Decision) -> bytes:
@@ -116,7 +116,7 @@ class Daemon:
 
     def start(self, ready: Callable[[], None]) -> None:
         """Admin port; keys; missed cut-overs; the banks' ports; `ready`. Raises CannotListenError."""
-        limits = self._settings.limits
+        limits = self._limits
         site = AdminSite(
             self.scrape, self.why_not_ready, self._reactor, limits.admin_timeout_s, limits.admin_connections_max
         )
@@ -136,7 +136,7 @@ class Daemon:
             self.exit_code, self.why_stopped = 1, port_taken(error)
             self.stop()
             return
-        self._anchoring.start(self._settings.limits.anchor_every_s, now=False)
+        self._anchoring.start(self._limits.anchor_every_s, now=False)
         self._log.info("ready", ports={name: port.getHost().port for name, port in self.ports.items()})
         ready()
 
@@ -211,7 +211,7 @@ class Daemon:
     def why_not_ready(self) -> str:
         """Empty if the store can be written and every bank's port listens (operations.md, Metrics)."""
         seconds = self._lane.unwritable_s
-        if seconds > self._settings.limits.ready_after_s:
+        if seconds > self._limits.ready_after_s:
             return f"the store could not be written for {seconds:.0f} s"
         closed = [bank for bank in self.posts if bank not in self.ports]
         return f"no port listens yet for {', '.join(closed)}" if closed else ""
@@ -261,9 +261,8 @@ class Daemon:
         for bank, post in self.posts.items():
             if bank in settings.banks:
                 post.take_settings(settings.banks[bank], settings.limits)
-        self._lane.limits = settings.limits
+        self._lane.limits = self._limits = settings.limits
         fixed = _needs_restart(self._settings, settings)
-        self._settings = replace(self._settings, limits=settings.limits)
         self.refresh_keys(lambda: self._log.info("configuration reloaded", needs_restart=fixed))
 
     def stop(self) -> None:
@@ -276,7 +275,7 @@ class Daemon:
             self.ports.pop(name).stopListening()
         for post in self.posts.values():
             post.end()
-        self._deadline = self._reactor.callLater(self._settings.limits.shutdown_s, self._give_up)
+        self._deadline = self._reactor.callLater(self._limits.shutdown_s, self._give_up)
         self._look_empty()
 
     def _look_empty(self) -> None:

@@ -250,6 +250,12 @@ def test_sighup_reloads_what_can_be_and_a_broken_file_changes_nothing(make_daemo
     daemon.wait_for("configuration reloaded")
     assert daemon.line("rcb").is_closed(), "the allow list holds for new lines"
     assert line.ask("0200", line.payment(bill(1), "000001"))[1][39] == "00", "lines that are there stay"
+    daemon.limits = "anchor_every_s = 30"
+    daemon.write_config()
+    for time in (2, 3):
+        daemon.process.send_signal(signal.SIGHUP)
+        told = daemon.wait_for("configuration reloaded", time)["needs_restart"]
+        assert "limits.anchor_every_s" in told, "as long as the process runs with the old one"
 
 
 def test_descriptors_at_their_limit_harm_no_line_that_is_there(make_daemon, bill):
