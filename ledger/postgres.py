@@ -21,6 +21,8 @@ from .backend import CommitInDoubt, Row, StoreError
 from .statements import Statements
 
 CONNECT_TIMEOUT_S: Final = 2  # of each host in turn
+# A host that has vanished is given up after 25 s by whoever waits for its answer; by default it would take hours.
+KEEPALIVES: Final = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
 WAIT_CUT_SHORT: Final = "01000"
 _WAITS_FOR_LOCK: Final = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
 
@@ -28,7 +30,7 @@ _WAITS_FOR_LOCK: Final = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity 
 def address(url: str) -> URL:
     """The URL with what a switch needs: of several hosts the one that can be written, and no endless waiting."""
     parsed = make_url(url)
-    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "target_session_attrs": "read-write"}
+    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "target_session_attrs": "read-write", **KEEPALIVES}
     return parsed.update_query_dict({key: value for key, value in defaults.items() if key not in parsed.query})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from shebao.ledger.postgres import address
 from shebao.ledger.store import CommitInDoubt, Store, StoreError, migrate, open_store
 
 pytestmark = pytest.mark.postgres
@@ -176,3 +177,10 @@ def test_the_standby_takes_over_when_the_primary_dies(own: Server, till: Any, po
     finally:
         standby.remove()
         shutil.rmtree(standby.folder, ignore_errors=True)
+
+
+def test_a_host_that_is_gone_is_noticed_by_readers_too() -> None:
+    """The writer has its commit deadline; a reader would wait two hours by the system's own."""
+    query = address("postgresql+psycopg://u@h1,h2/db?keepalives_idle=99").query
+    assert query["keepalives_idle"] == "99", "what the operator says stands"
+    assert int(str(query["keepalives_interval"])) * int(str(query["keepalives_count"])) <= 30
