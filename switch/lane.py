@@ -131,7 +131,7 @@ class Lane:
         if self.state is State.OUT or (self.state is State.DOUBT and self._tries > 1):
             self._answer_all(jobs, Code.INOPERATIVE)
             return
-        too_many = []
+        too_many: list[Job] = []
         for job in jobs:
             queue = self._queues.get(job.request.bank)
             if queue is None:
