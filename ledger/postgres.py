@@ -22,7 +22,9 @@ from .statements import Statements
 
 CONNECT_TIMEOUT_S: Final = 2  # of each host in turn
 # A host that has vanished is given up after 25 s by whoever waits for its answer; by default it would take hours.
-KEEPALIVES: Final = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+KEEPALIVES: Final = {
+    "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "25000",
+}  # fmt: skip
 WAIT_CUT_SHORT: Final = "01000"
 _WAITS_FOR_LOCK: Final = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
 

@@ -184,3 +184,4 @@ def test_a_host_that_is_gone_is_noticed_by_readers_too() -> None:
     query = address("postgresql+psycopg://u@h1,h2/db?keepalives_idle=99").query
     assert query["keepalives_idle"] == "99", "what the operator says stands"
     assert int(str(query["keepalives_interval"])) * int(str(query["keepalives_count"])) <= 30
+    assert int(str(query["tcp_user_timeout"])) <= 30_000, "keepalives rest while something sent is not acknowledged"
