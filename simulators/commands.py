@@ -30,6 +30,9 @@ class OneLineCommand(click.Command):
         try:
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             status = result if isinstance(result, int) else 0
+        except click.exceptions.NoArgsIsHelpError as fault:
+            click.echo(fault.format_message(), err=True)
+            status = USAGE
         except click.UsageError as fault:
             where = fault.ctx.command_path if fault.ctx else name
             status = _tell(name, f"{fault.format_message().rstrip('.')}; type: {where} --help", USAGE)

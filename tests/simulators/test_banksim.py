@@ -144,3 +144,28 @@ def test_nobody_listens(bills: Path, tmp_path: Path) -> None:
     config.write_text(text.replace(":8581", f":{port}"), encoding="utf-8")
     ran = banksim("--config", str(config), "run", "--bank", "rcb", "--bills", str(bills), "--key", KEY, cwd=tmp_path)
     assert ran.returncode == 3 and "switchd run" in ran.stderr and len(ran.stderr.splitlines()) == 1
+
+
+def test_added_lines_are_of_bills_beyond_those_paid(served: tuple[Any, Path], bills: Path, tmp_path: Path) -> None:
+    switch, config = served
+    common = ("--config", str(config), "run", "--bank", switch.who.bank, "--bills", str(bills), "--key", KEY,
+              "--speed", "500", "--statement", "--plant", "added=2")  # fmt: skip
+    ran = banksim(*common, "--payments", "100", cwd=tmp_path)
+    assert ran.returncode == 0 and ran.stdout.count("planted added: BANK_ONLY") == 2, ran.stdout + ran.stderr
+    added = {line.split()[-1] for line in ran.stdout.splitlines() if line.startswith("planted")}
+    assert not added & set(switch.paid)
+
+
+def test_a_day_that_has_nothing_to_plant_in_is_told_all_the_same(
+    served: tuple[Any, Path], bills: Path, tmp_path: Path
+) -> None:
+    switch, config = served
+    ran = banksim("--config", str(config), "run", "--bank", switch.who.bank, "--bills", str(bills), "--key", KEY,
+                  "--speed", "500", "--statement", "--plant", "added=1", cwd=tmp_path)  # fmt: skip
+    assert ran.returncode == 1 and "0 problems" in ran.stdout and "no statement file: 1 times 'added'" in ran.stdout
+    assert not (tmp_path / "inbox").exists()
+
+
+def test_a_command_alone_shows_its_help(tmp_path: Path) -> None:
+    ran = banksim(cwd=tmp_path)
+    assert ran.returncode == 2 and ran.stdout == "" and "\n  population  " in ran.stderr
