@@ -6,7 +6,6 @@ value, never a key. It lies in the table `bank_key`, sealed under the master key
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -23,12 +22,25 @@ from sqlalchemy import delete, insert
 
 from shebao.codecs.mac import ALGORITHMS
 from shebao.ledger.anchor import FOLDER, PUBLIC_KEY, write_public_key
-from shebao.ledger.commands import DONE, REFUSED, USAGE, Command, Stop, config_option, version_option
+from shebao.ledger.commands import (
+    DONE,
+    REFUSED,
+    USAGE,
+    Command,
+    Stop,
+    bank_of,
+    config_option,
+    json_option,
+    print_json,
+    store_of,
+    version_option,
+    wall_us,
+)
 from shebao.ledger.day import time_of
 from shebao.ledger.schema import bank_key
 from shebao.ledger.secrets import create_master, load_master, seal_key
 
-from .cli import read_both, store_of, wall_us
+from .cli import read_both
 from .keys import CURRENT, KIND_MAC, KIND_ZONE, read_keys
 
 ZONE_KEY_BYTES: Final = 32
@@ -67,15 +79,13 @@ def init(config: Path) -> int:
 @keyctl.command()
 @click.option("--bank", required=True, help="The bank's name in switch.toml.")
 @click.option("--kind", required=True, type=click.Choice([KIND_MAC, KIND_ZONE]), help="Which of the bank's keys.")
-@click.option("--hex", "whole", metavar="HEX", help="The key; - reads it from standard input.")
-@click.option("--component", "components", metavar="HEX", multiple=True, help="A component to XOR; repeat; - as above.")
+@click.option("--hex", "whole", metavar="HEX", help="The key; - reads it from standard input, hidden on a terminal.")
+@click.option("--component", "components", metavar="HEX", multiple=True, help="A component to XOR; given twice or more; - reads one line of standard input.")
 @click.pass_obj
 def load(config: Path, bank: str, kind: str, whole: str | None, components: Sequence[str]) -> int:
     """Store a bank's key; print its check value only."""
     settings, dialects = read_both(config)
-    if bank not in dialects:
-        raise Stop(f"no bank {bank} in {config}; known are {', '.join(dialects)}", USAGE)
-    algorithm = dialects[bank].mac.algorithm if kind == KIND_MAC else ZONE_ALGORITHM
+    algorithm = dialects[bank_of(settings, bank).key].mac.algorithm if kind == KIND_MAC else ZONE_ALGORITHM
     size = ALGORITHMS[algorithm].key_size if kind == KIND_MAC else ZONE_KEY_BYTES
     key = _key(whole, components, size)
     check_value = check_value_of(algorithm, key)
@@ -93,7 +103,7 @@ def load(config: Path, bank: str, kind: str, whole: str | None, components: Sequ
 
 
 @keyctl.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@json_option
 @click.pass_obj
 def list_keys(config: Path, as_json: bool) -> int:
     """Bank, kind, algorithm, check value, since when; never a key."""
@@ -105,7 +115,7 @@ def list_keys(config: Path, as_json: bool) -> int:
         told = [
             {**{name: getattr(row, name) for name in names}, "since": time_of(row.since_us).isoformat()} for row in rows
         ]
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json(told)
         return DONE
     table = Table("bank", "kind", "algorithm", "check value", "since")
     for row in rows:
@@ -130,11 +140,21 @@ def _key(whole: str | None, components: Sequence[str], size: int) -> bytes:
     if whole is None and len(components) < 2:
         raise Stop("one component is no component; give --component HEX twice or more, or --hex HEX", USAGE)
     texts = [whole] if whole is not None else list(components)
-    parts = [_part(sys.stdin.readline() if text == FROM_STANDARD_INPUT else text, size) for text in texts]
+    parts = [
+        _part(_typed(f"{place} of {len(texts)}") if text == FROM_STANDARD_INPUT else text, size)
+        for place, text in enumerate(texts, 1)
+    ]
     key = reduce(lambda one, other: bytes(a ^ b for a, b in zip(one, other, strict=True)), parts)
     if not any(key):
         raise Stop("the key is all zeros; the same component was given twice, or none was typed", USAGE)
     return key
+
+
+def _typed(place: str) -> str:
+    """A line of standard input; from a terminal it is asked for and not shown, as the next holder looks at it."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    return str(click.prompt(f"hex digits, {place}, not shown", hide_input=True, err=True))
 
 
 def _part(text: str, size: int) -> bytes:

@@ -1,7 +1,9 @@
 """keyctl and the keyring: key ceremony, check values, never a key."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 
@@ -46,6 +48,23 @@ def test_a_key_is_loaded_whole_or_in_components_and_only_its_check_value_is_show
     said = whole.stdout + parts.stdout + zone.stdout + keyctl("list").stdout
     files = b"".join(path.read_bytes() for path in keyctl.prepared.folder.glob("books.db*"))
     assert KEY.lower() not in said.lower() and bytes.fromhex(KEY) not in files and b"\xab" * 8 not in files
+
+
+def test_on_a_terminal_each_holder_is_asked_and_what_is_typed_is_not_shown(keyctl):
+    pid, terminal = pty.fork()
+    if not pid:
+        code = "from shebao.switch.keyctl import keyctl; keyctl()"
+        words = ("load", "--bank", "rcb", "--kind", "mac", "--component", "-", "--component", "-")
+        os.execv(sys.executable, [sys.executable, "-P", "-c", code, "--config", str(keyctl.prepared.config), *words])
+    said = b""
+    for place, part in ((b"1 of 2", "11" * 16), (b"2 of 2", bytes(a ^ 0x11 for a in bytes.fromhex(KEY)).hex())):
+        while place not in said or not said.endswith(b": "):
+            said += os.read(terminal, 1000)
+        os.write(terminal, part.encode() + b"\n")
+    with contextlib.suppress(OSError):  # how the other end of a terminal is closed
+        while more := os.read(terminal, 1000):
+            said += more
+    assert os.waitpid(pid, 0)[1] == 0 and b"check value 08D7B4" in said and b"1111" not in said
 
 
 def test_the_keyring_takes_what_was_loaded_and_keeps_the_key_in_use(keyctl):
