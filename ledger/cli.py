@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,20 +17,37 @@ from shebao.codecs.numbers import bill_ok, digits_only
 from shebao.codecs.settings import SwitchSettings
 
 from . import schema
-from .anchor import FOLDER, AnchorError, Anchors
+from .anchor import FOLDER
 from .books import ensure_books
-from .commands import DONE, LOOK, REFUSED, USAGE, Command, Stop, config_option, tell, tell_faults, version_option
+from .commands import (
+    DATE,
+    DONE,
+    LOOK,
+    REFUSED,
+    USAGE,
+    Command,
+    Stop,
+    bank_of,
+    config_option,
+    json_option,
+    print_json,
+    sign_heads,
+    store_of,
+    tell,
+    tell_faults,
+    version_option,
+    wall_us,
+)
 from .config import read_settings
 from .csvtext import ENCODINGS, FILE_BYTES_MAX
-from .day import as_date, date_of
+from .day import date_of
 from .facts import BUREAU_BOOK_ID, KeyClass, Request
 from .history import Entry, balances, bill_story, payment_story, sides, unknown_bill_story
 from .imports import Refused, Taken, import_bills, import_people
 from .secrets import SecretsError, load_master
-from .store import Store, migrate, open_store
+from .store import migrate
 from .verify import verify as prove
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable; amounts in integer fen.")
 _DRY = click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing.")
 _ENCODING = click.option("--encoding", type=click.Choice(ENCODINGS), help="Decides; else it is found out.")
 _FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
@@ -52,10 +66,10 @@ def ledgerctl(context: click.Context, config: Path) -> None:
 @ledgerctl.command()
 @click.pass_obj
 def init(config: Path) -> None:
-    """Create the database or bring it to this version, and make the books of new banks."""
+    """Create or migrate the database, open new banks' books."""
     settings = read_settings(config)
     ran = migrate(settings.database)
-    with _store(settings) as store:
+    with store_of(settings) as store:
         new = ensure_books(store, settings, wall_us())
     click.echo(f"database: {'migrated to ' + ran[-1] if ran else 'is of this version already'}")
     click.echo(f"books: {'new for ' + ', '.join(new) if new else 'are all there'}")
@@ -69,13 +83,16 @@ def init(config: Path) -> None:
 @_DRY
 @click.pass_obj
 def import_people_command(config: Path, file: Path, encoding: str | None, dry_run: bool) -> int:
-    """People from a CSV file: id,name,phone,card,division,enrolled."""
+    """People from a CSV file, all of them or none.
+
+    Columns, in any order: id, name, phone, card, division, enrolled.
+    """
     data = _bytes_of(file)
-    with _store(read_settings(config)) as store:
+    with store_of(read_settings(config)) as store:
         try:
             taken = import_people(store, data, encoding, dry_run)
         except Refused as refused:
-            return tell_faults("ledgerctl", file, refused)
+            return _tell_refused(file, refused)
     _tell_taken(file, taken, dry_run, f"{taken.new} new people, {taken.changed} changed, {taken.same} as they were")
     return DONE
 
@@ -86,17 +103,17 @@ def import_people_command(config: Path, file: Path, encoding: str | None, dry_ru
 @_DRY
 @click.pass_obj
 def import_bills_command(config: Path, file: Path, encoding: str | None, dry_run: bool) -> int:
-    """Bills from a CSV file, one line per part, the lines of one bill together: all of them or none.
+    """Bills from a CSV file, all of them or none.
 
-    Columns, in any order: bill_number, payer_id, payer_name, office, period_from, period_to, issued, due, last_day,
-    insurance_type, amount_fen, owner_only.
+    One line per part, the lines of one bill together. Columns, in any order: bill_number, payer_id, payer_name, office,
+    period_from, period_to, issued, due, last_day, insurance_type, amount_fen, owner_only.
     """
     data = _bytes_of(file)
-    with _store(read_settings(config)) as store:
+    with store_of(read_settings(config)) as store:
         try:
             taken = import_bills(store, str(file), data, wall_us, encoding, dry_run)
         except Refused as refused:
-            return tell_faults("ledgerctl", file, refused)
+            return _tell_refused(file, refused)
     _tell_taken(file, taken, dry_run, f"{taken.new} new bills, {taken.same} were there already")
     return DONE
 
@@ -112,6 +129,12 @@ def _bytes_of(file: Path) -> bytes:
     return data
 
 
+def _tell_refused(file: Path, refused: Refused) -> int:
+    """One line a fault, `FILE:LINE: what is wrong; what would be right`, at most 100, then their number."""
+    told = (f"{file}:{fault.line}: {fault}" if fault.line else f"{file}: {fault}" for fault in refused.faults)
+    return tell_faults("ledgerctl", file, told, refused.count, "correct it and type the same again")
+
+
 def _tell_taken(file: Path, taken: Taken, dry_run: bool, what: str) -> None:
     click.echo(f"{file}: read as {taken.encoding.upper()}; {what}{'; nothing was written' if dry_run else ''}")
 
@@ -120,12 +143,12 @@ def _tell_taken(file: Path, taken: Taken, dry_run: bool, what: str) -> None:
 
 @ledgerctl.command()
 @click.argument("number", metavar="NUMBER")
-@_JSON
+@json_option
 @click.pass_obj
 def bill(config: Path, number: str, as_json: bool) -> None:
     """Everything known about one bill, in time order."""
     _check_bill_number(number)
-    with _store(read_settings(config)) as store, store.reading() as conn:
+    with store_of(read_settings(config)) as store, store.reading() as conn:
         found = bill_story(conn, number, date_of(wall_us()))
         entries = unknown_bill_story(conn, number) if found is None else found[2]
     if found is None and not entries:
@@ -144,13 +167,15 @@ def bill(config: Path, number: str, as_json: bool) -> None:
 
 @ledgerctl.command()
 @click.argument("receipt", metavar="RECEIPT")
-@_JSON
+@json_option
 @click.pass_obj
 def payment(config: Path, receipt: str, as_json: bool) -> None:
     """Everything known about one payment, in time order."""
-    if not bill_ok(receipt):  # the same shape and check digit as a bill number
+    if len(receipt) != 20 or not digits_only(receipt):
         raise Stop(f"{receipt} is no receipt number; type its 20 digits as the receipt shows them", USAGE)
-    with _store(read_settings(config)) as store, store.reading() as conn:
+    if not bill_ok(receipt):  # the same check digit as a bill number's
+        raise Stop(f"receipt number {receipt} has a wrong check digit; compare it with the receipt", REFUSED)
+    with store_of(read_settings(config)) as store, store.reading() as conn:
         found = payment_story(conn, receipt)
     if found is None:
         raise Stop(f"there is no receipt {receipt}; compare the number with the receipt", REFUSED)
@@ -168,7 +193,7 @@ def _check_bill_number(number: str) -> None:
 def _show(facts: dict[str, Any], entries: Sequence[Entry], moved: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         story = {**facts, "events": [entry._asdict() for entry in entries], **({"transfers": moved} if moved else {})}
-        click.echo(json.dumps(story, ensure_ascii=False))
+        print_json(story)
         return
     for name, value in facts.items():
         click.echo(f"{name:14} {_in_words(name, value)}")
@@ -194,7 +219,10 @@ def _in_words(name: str, value: Any) -> str:
 @_DRY
 @click.pass_obj
 def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_run: bool) -> None:
-    """Withdraw an outstanding bill: it can't be paid any more, and this can't be undone."""
+    """Withdraw an outstanding bill, for good.
+
+    It can't be paid any more, and this can't be undone.
+    """
     _check_bill_number(number)
     settings = read_settings(config)
     now_us = wall_us()
@@ -202,22 +230,15 @@ def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_r
         service="withdraw", book_id=BUREAU_BOOK_ID, bank="", mti="", key_class=KeyClass.NONE, trace=0, moment=0,
         received_us=now_us, echo={}, bill=number, operator=_operator(settings, operator), reason=reason,
     )  # fmt: skip
-    with _store(settings) as store:
+    with store_of(settings) as store:
         answer = store.foresee(request, wall_us) if dry_run else store.act(request, wall_us)
         if not dry_run:
-            _sign_heads(settings, store)
+            sign_heads(settings, store, wall_us)
     if answer.decision is None:
         raise Stop(f"this failed by a fault of our own, and nothing was done: {answer.fault!r}; report it", REFUSED)
     if answer.code != Code.APPROVED:
         raise Stop(f"{answer.decision.note}; see: ledgerctl bill {number}", REFUSED)
     click.echo(f"bill {number} would be withdrawn; nothing was written" if dry_run else answer.decision.note)
-
-
-def _sign_heads(settings: SwitchSettings, store: Store) -> None:
-    """Sign what was done, if this user can: else the switch does within a minute, and `verify` tells of what fails."""
-    with suppress(SecretsError, AnchorError, OSError):
-        master = load_master(Path(settings.master_key_file))
-        Anchors(store.reading, Path(settings.state_dir) / FOLDER, master.signer(), wall_us).sign()
 
 
 def _operator(settings: SwitchSettings, declared: str | None) -> str:
@@ -234,23 +255,21 @@ def _operator(settings: SwitchSettings, declared: str | None) -> str:
 # -- the whole --------------------------------------------------------------------------------------------
 
 @ledgerctl.command()
-@click.option("--date", metavar="YYYY-MM-DD", help="At the end of this settlement date; else now.")
+@click.option("--date", type=DATE, help="At the end of this settlement date; else now.")
 @click.option("--bank", metavar="B", help="Only what this bank's books moved.")
-@_JSON
+@json_option
 @click.pass_obj
-def balance(config: Path, date: str | None, bank: str | None, as_json: bool) -> None:
+def balance(config: Path, date: int | None, bank: str | None, as_json: bool) -> None:
     """Trial balance: each account, positive on its own side."""
-    day = None if date is None else _date(date)
     settings = read_settings(config)
-    if bank is not None and bank not in settings.banks:
-        raise Stop(f"there is no bank {bank}; right are {', '.join(settings.banks)}", USAGE)
-    with _store(settings) as store, store.reading() as conn:
+    with store_of(settings) as store, store.reading() as conn:
         books = None
         if bank is not None:
-            books = list(conn.execute(select(schema.book.c.book_id).where(schema.book.c.bank == bank)).scalars())
-        found = balances(conn, day, books)
+            of_bank = schema.book.c.bank == bank_of(settings, bank).key
+            books = list(conn.execute(select(schema.book.c.book_id).where(of_bank)).scalars())
+        found = balances(conn, date, books)
     if as_json:
-        click.echo(json.dumps([{"account": account, "balance": fen} for account, fen in found]))
+        print_json([{"account": account, "balance": fen} for account, fen in found])
         return
     for account, fen in found:
         click.echo(f"{account:24} {format_yuan(fen):>20}")
@@ -258,33 +277,24 @@ def balance(config: Path, date: str | None, bank: str | None, as_json: bool) -> 
     click.echo(f"{'debit':24} {format_yuan(debit):>20}\n{'credit':24} {format_yuan(credit):>20}")
 
 
-def _date(text: str) -> int:
-    """YYYY-MM-DD or YYYYMMDD to an int."""
-    digits = text.replace("-", "")
-    try:
-        if len(digits) == 8 and digits_only(digits) and len(text) in (8, 10):
-            as_date(int(digits))
-            return int(digits)
-    except ValueError:
-        pass
-    raise Stop(f"{text} is no date; write YYYY-MM-DD", USAGE)
-
-
 @ledgerctl.command()
-@_JSON
+@json_option
 @click.pass_obj
 def verify(config: Path, as_json: bool) -> int:
-    """Prove the books and the seal; 1 if anything does not fit, with the first rows that do not."""
+    """Prove the books and the seal.
+
+    Ends with 1 if anything does not fit, and shows the first rows that do not.
+    """
     settings = read_settings(config)
     try:
         public_key = load_master(Path(settings.master_key_file)).signer().public_key()
     except SecretsError:  # an auditor need not have it
         public_key = None
-    with _store(settings) as store:
+    with store_of(settings) as store:
         proofs = prove(store.reading, Path(settings.state_dir) / FOLDER, wall_us(), public_key)
     if as_json:
         told = [{**vars(proof), "findings": [finding._asdict() for finding in proof.findings]} for proof in proofs]
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json(told)
     else:
         for proof in proofs:
             click.echo(f"{'WRONG' if proof.faults else 'right'}  {proof.name}  ({proof.looked_at:,} looked at)")
@@ -312,18 +322,3 @@ def backup(file: str | None) -> None:
 def restore(file: str | None) -> None:
     """Bring a backup back."""
     raise Stop("restore is not available yet; stop the switch and copy the database with its own tools", USAGE)
-
-
-@contextmanager
-def _store(settings: SwitchSettings) -> Iterator[Store]:
-    store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
-    try:
-        store.check()
-        yield store
-    finally:
-        store.close()
-
-
-def wall_us() -> int:
-    """Now, in microseconds since the epoch: the only clock of this command."""
-    return time.time_ns() // 1000

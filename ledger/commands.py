@@ -1,25 +1,30 @@
-"""What the commands share: exit statuses, and every failure as one line on standard error (operations.md, Commands).
+"""What all commands share: exit statuses, every failure as one line on standard error, options, clock and store.
 
-A command returns its exit status, or None for done. What can go wrong is a table from exception to status; a
-traceback is never shown.
+The rules are those of operations.md, Commands. A command returns its exit status, or None for done. What can go wrong
+is a table from exception to status; a traceback is never shown. `banksim` has its own: a bank imports nothing of ours.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import click
 
 import shebao
-from shebao.codecs.settings import SettingsError
+from shebao.codecs.settings import BankSettings, SettingsError, SwitchSettings
 
-from .imports import Busy, Refused
-from .secrets import SecretsError
-from .store import CommitInDoubt, StoreError
+from .anchor import FOLDER, AnchorError, Anchors
+from .day import as_date
+from .imports import Busy
+from .secrets import SecretsError, load_master
+from .store import CommitInDoubt, Store, StoreError, open_store
 
 DONE: Final = 0
 LOOK: Final = 1  # something to look at
@@ -54,6 +59,9 @@ class Command(click.Group):
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             code = result if isinstance(result, int) else DONE
             sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            code = USAGE
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else name
             code = tell(name, f"{error.format_message().rstrip('.')}; type: {where} --help", USAGE)
@@ -72,6 +80,7 @@ class Command(click.Group):
 
 
 def tell(name: str, message: str, code: int) -> int:
+    """One line on standard error; gives the code back."""
     click.echo(f"{name}: {' '.join(message.split())}", err=True)
     return code
 
@@ -85,14 +94,44 @@ def _told(error: Exception) -> str:
     return str(error)
 
 
-def tell_faults(name: str, file: Path, refused: Refused) -> int:
-    """One line a fault, `FILE:LINE: what is wrong; what would be right`, at most 100, then their number."""
-    for fault in refused.faults:
-        place = f"{file}:{fault.line}" if fault.line else f"{file}"
-        click.echo(f"{place}: {fault}", err=True)
-    more = f", the first {len(refused.faults)} shown" if refused.count > len(refused.faults) else ""
-    faults = "1 fault" if refused.count == 1 else f"{refused.count} faults"
-    return tell(name, f"{file} is refused whole: {faults}{more}; correct it and type the same again", REFUSED)
+def tell_faults(name: str, file: object, shown: Iterable[str], count: int, then: str) -> int:
+    """A file refused whole: `shown`, a line for each of the first of its `count` faults; then their number."""
+    lines = list(shown)
+    for line in lines:
+        click.echo(line, err=True)
+    more = f", the first {len(lines)} shown" if count > len(lines) else ""
+    faults = "1 fault" if count == 1 else f"{count} faults"
+    return tell(name, f"{file} is refused whole: {faults}{more}; {then}", REFUSED)
+
+
+def print_json(value: object) -> None:
+    """What `--json` prints: one value, Chinese as it is."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+# -- options ----------------------------------------------------------------------------------------------
+
+class Date(click.ParamType[int]):
+    """A settlement date as YYYY-MM-DD (or YYYYMMDD) → int YYYYMMDD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click asks for it; a wrong date is a usage error."""
+        if isinstance(value, int):
+            return value
+        digits = value.replace("-", "") if value[4:5] + value[7:8] == "--" else value
+        try:
+            if len(digits) != 8 or not (digits.isascii() and digits.isdigit()):
+                raise ValueError
+            as_date(int(digits))
+        except ValueError:
+            self.fail(f"{value!r} is no date; write it as 2026-11-23", param, ctx)
+        return int(digits)
+
+
+DATE: Final = Date()
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON; amounts are integer fen.")
 
 
 def config_option(command: Any) -> Any:
@@ -104,4 +143,48 @@ def config_option(command: Any) -> Any:
 
 
 def version_option(command: Any) -> Any:
+    """--version, of the whole project."""
     return click.version_option(shebao.__version__, "--version", message="%(prog)s %(version)s")(command)
+
+
+def bank_of(settings: SwitchSettings, key: str) -> BankSettings:
+    """The bank that was named on the command line; raises Stop if there is none."""
+    if key not in settings.banks:
+        raise Stop(f"no bank {key!r} in the configuration; banks are {', '.join(settings.banks)}", USAGE)
+    return settings.banks[key]
+
+
+# -- what a command works with ----------------------------------------------------------------------------
+
+def wall_us() -> int:
+    """Now, in microseconds since the epoch: the only clock of the project's processes."""
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def store_of(settings: SwitchSettings) -> Iterator[Store]:
+    """The store, reachable and of this version, closed afterwards. Raises StoreError."""
+    store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
+
+
+def anchors_of(settings: SwitchSettings, store: Store, now_us: Callable[[], int]) -> Anchors:
+    """Who signs the heads of the books. Raises SecretsError without a master key file that this user can read."""
+    signer = load_master(Path(settings.master_key_file)).signer()
+    return Anchors(store.reading, Path(settings.state_dir) / FOLDER, signer, now_us)
+
+
+def sign_heads(settings: SwitchSettings, store: Store, now_us: Callable[[], int]) -> str:
+    """Sign what a command has done, if this user can; what kept it from that, or "".
+
+    It is done either way: a running switch signs within a minute, and `verify` tells of what stays unsigned.
+    """
+    try:
+        anchors_of(settings, store, now_us).sign()
+    except (SecretsError, AnchorError, OSError) as error:
+        return " ".join(str(error).split())
+    return ""

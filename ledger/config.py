@@ -6,6 +6,7 @@ What they mean is checked in `codecs.settings` and `codecs.dialect`; the command
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,8 @@ def read_dialects(settings: SwitchSettings, config: Path) -> dict[str, Dialect]:
     for bank in settings.banks.values():
         if bank.dialect not in read:
             path = _find(bank.dialect, config, bank.key)
-            read[bank.dialect] = load_dialect(_text(path, "make it readable"), str(path))
+            dialect = load_dialect(_text(path, "make it readable"), str(path))
+            read[bank.dialect] = replace(dialect, name=bank.dialect)  # a copied file may keep the name of its model
     return {bank.key: read[bank.dialect] for bank in settings.banks.values()}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,26 +18,28 @@ from rich.table import Table
 
 import shebao
 from shebao.codecs.settings import BankSettings
-from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, config_option, version_option
+from shebao.ledger.commands import (
+    DONE,
+    REFUSED,
+    USAGE,
+    Stop,
+    bank_of,
+    config_option,
+    json_option,
+    print_json,
+    sign_heads,
+    tell_faults,
+    version_option,
+    wall_us,
+)
 from shebao.ledger.day import date_of, time_of
 
 from . import report as report_page
 from . import shelf
 from . import status as status_screen
 from .close import write_day
-from .commands import (
-    OPEN,
-    Context,
-    Opened,
-    Reconcile,
-    bank_of,
-    bank_option,
-    date_option,
-    json_option,
-    opened,
-    tell_faults,
-)
-from .cutover import cut_over, sign_heads
+from .commands import OPEN, Context, Opened, Reconcile, bank_option, date_option, opened
+from .cutover import cut_over
 from .figures import gather
 from .inbox import BadFile
 from .match import CLASSES
@@ -66,12 +67,7 @@ LATER = {
 @click.pass_context
 def reconcile(context: click.Context, config: Path) -> None:
     """The end of the day: statement files, reconciliation, exceptions, reports."""
-    context.obj = Context(config, context.obj or _wall_clock)  # a test gives a clock of its own
-
-
-def _wall_clock() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1000
+    context.obj = Context(config, context.obj or wall_us)  # a test gives a clock of its own
 
 
 # -- close ----------------------------------------------------------------------------------------------------------
@@ -83,12 +79,15 @@ def _wall_clock() -> int:
 @json_option
 @click.pass_obj
 def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
-    """Write a date's statement files into the outbox; closing the open date is the cut-over."""
+    """Write a date's statement files into the outbox.
+
+    Closing the open date is the cut-over.
+    """
     with opened(context) as house:
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)
         cut = cut_over(house.store, house.desk, one, date)
-        if cut and (unsigned := sign_heads(house.desk, house.settings)):
+        if cut and (unsigned := sign_heads(house.settings, house.store, house.desk.now_us)):
             click.echo(f"reconcile: the seal's heads are not signed yet: {unsigned}", err=True)
         spec = house.dialects[bank].statement
         try:
@@ -99,7 +98,7 @@ def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
             raise Stop(f"{iso(date)} of {bank} does not add up: {error}; type: ledgerctl verify", REFUSED) from error
     if as_json:
         files = [str(written.folder / name) for name in written.files]
-        _print_json({"bank": bank, "date": iso(date), "cut_over": cut, "files": files})
+        print_json({"bank": bank, "date": iso(date), "cut_over": cut, "files": files})
     else:
         if cut:
             click.echo(f"{iso(date)} of {bank} is closed; the next date is open")
@@ -129,13 +128,14 @@ def run(context: Context, bank: str, date: int | None, dry_run: bool, replace: b
         try:
             found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
         except BadFile as error:
-            return tell_faults(error)
+            told_faults = (f"reconcile: {error.name}: {fault}" for fault in error.faults)
+            return tell_faults("reconcile", error.name, told_faults, error.number, "nothing changed")
     if as_json:
         told: dict[str, Any] = {
             "bank": bank, "date": iso(date), "state": found.state, "classes": found.classes,
             "exceptions_open": found.exceptions_open,
         }  # fmt: skip
-        _print_json({**told, "dry_run": True} if dry_run else told)
+        print_json({**told, "dry_run": True} if dry_run else told)
     else:
         _print_run(bank, one.name, date, found.state, found.classes, found.exceptions_open, dry_run)
     return OPEN if found.exceptions_open else DONE
@@ -169,7 +169,10 @@ def _print_run(
 @json_option
 @click.pass_obj
 def exceptions(context: Context, bank: str | None, date: int | None, item_class: str | None, as_json: bool) -> int:
-    """List exceptions that are open, proposed or carried, with both sides' values."""
+    """List open exceptions, with both sides' values.
+
+    Open ones are those of state OPEN, PROPOSED or CARRIED.
+    """
     with opened(context) as house:
         banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
         today = date_of(context.now_us())
@@ -178,7 +181,7 @@ def exceptions(context: Context, bank: str | None, date: int | None, item_class:
             if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
         ]  # fmt: skip
     if as_json:
-        _print_json(told)
+        print_json(told)
     elif told:
         _print_exceptions(told)
     else:
@@ -247,7 +250,7 @@ def status(context: Context, as_json: bool) -> int:
             for key, one in house.settings.banks.items()
         }
     if as_json:
-        _print_json([status_screen.as_json(one) for one in banks.values()])
+        print_json([status_screen.as_json(one) for one in banks.values()])
     else:
         _print_status(banks)
     return DONE if all(one.balanced for one in banks.values()) else OPEN
@@ -287,7 +290,7 @@ def _status_line(d: status_screen.Closed) -> str:
 @json_option
 @click.pass_obj
 def report(context: Context, date: int | None, as_json: bool) -> int:
-    """Write the day's settlement report (HTML) into the reports folder."""
+    """Write the day's settlement report as an HTML page."""
     with opened(context) as house:
         banks = {key: (one.name, one.book_id) for key, one in house.settings.banks.items()}
         start = next(iter(house.settings.banks.values())).cutover
@@ -304,7 +307,7 @@ def report(context: Context, date: int | None, as_json: bool) -> int:
         page = report_page.render(figures, time_of(context.now_us()), identity, shebao.__version__)
         path = report_page.save(house.desk.state_dir, figures, page)
     if as_json:
-        _print_json({**report_page.summary(figures), "file": str(path)})
+        print_json({**report_page.summary(figures), "file": str(path)})
     else:
         said = report_page.verdict(figures)
         click.echo(f"{said.chinese}  {said.english}\n{path}")
@@ -338,10 +341,6 @@ def _latest(house: Opened, one: BankSettings) -> int:
 def _console() -> Console:
     """Standard output; what is no terminal gets lines as wide as they need."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

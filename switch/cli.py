@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -17,13 +15,21 @@ from shebao.codecs.describe import describe
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.mac import ALGORITHMS, MacKey
 from shebao.codecs.settings import SwitchSettings
-from shebao.ledger.anchor import FOLDER, Anchors
 from shebao.ledger.books import ensure_books
-from shebao.ledger.commands import DONE, USAGE, Command, Stop, config_option, version_option
+from shebao.ledger.commands import (
+    DONE,
+    USAGE,
+    Command,
+    Stop,
+    anchors_of,
+    config_option,
+    store_of,
+    version_option,
+    wall_us,
+)
 from shebao.ledger.config import read_dialects, read_settings
-from shebao.ledger.migrations import is_current
 from shebao.ledger.secrets import SecretsError, load_master, open_key
-from shebao.ledger.store import Store, StoreError, open_store
+from shebao.ledger.store import StoreError
 
 from .keys import KIND_MAC, read_keys
 
@@ -50,12 +56,9 @@ def run(config: Path) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with store_of(settings) as store:
-        with store.reading() as connection:
-            if not is_current(connection):
-                raise StoreError("it has not the tables of this version; type: ledgerctl init")
         store.ping()
         ensure_books(store, settings, wall_us())
-        anchors = Anchors(store.reading, Path(settings.state_dir) / FOLDER, master.signer(), wall_us)
+        anchors = anchors_of(settings, store, wall_us)
         from .process import serve  # importing it installs the reactor: only for a daemon
 
         return serve(lambda: read_both(config), settings, dialects, master, store, anchors.sign, wall_us)
@@ -64,7 +67,10 @@ def run(config: Path) -> int:
 @switchd.command()
 @click.pass_obj
 def check(config: Path) -> int:
-    """Read configuration, dialects and keys, try each MAC algorithm's known answer, report."""
+    """Check configuration, dialects, keys and MACs.
+
+    Each MAC algorithm is tried on its known answers; what is missing is said.
+    """
     settings, dialects = read_both(config)
     faults = 0
     database = make_url(settings.database).render_as_string(hide_password=True)
@@ -93,7 +99,10 @@ def check(config: Path) -> int:
 @click.argument("text", metavar="HEX")
 @click.pass_obj
 def explain(config: Path, name: str, text: str) -> int:
-    """Say what a frame or body holds, field by field; secrets and personal data stay masked."""
+    """Say what a frame or body holds, field by field.
+
+    Secrets and personal data stay masked. HEX may hold blanks, quoted.
+    """
     try:
         data = bytes.fromhex("".join(text.split()))
     except ValueError:
@@ -114,16 +123,6 @@ def read_both(config: Path) -> tuple[SwitchSettings, Mapping[str, Dialect]]:
     return settings, read_dialects(settings, config)
 
 
-@contextmanager
-def store_of(settings: SwitchSettings) -> Iterator[Store]:
-    """The store, closed afterwards."""
-    store = open_store(settings.database, settings.limits.reply_deadline_s * 1_000_000)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def hold_standard_descriptors() -> None:
     """Where standard error was closed, a bank's socket would get its number, and the log would go to the bank."""
     for descriptor in range(3):
@@ -131,11 +130,6 @@ def hold_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
-
-
-def wall_us() -> int:
-    """Now, in microseconds since the epoch: the only clock of the switch's processes."""
-    return time.time_ns() // 1000
 
 
 def _keys(settings: SwitchSettings, dialects: Mapping[str, Dialect]) -> dict[str, str]:

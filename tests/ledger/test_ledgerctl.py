@@ -147,6 +147,8 @@ def test_bills_that_are_not_there(open_desk: Desk) -> None:
     assert "check digit" in open_desk.fails(3, "bill", "33011026112300000011")
     assert "20 digits" in open_desk.fails(2, "bill", "12")
     assert "no receipt" in open_desk.fails(3, "payment", "33011026112300000028")
+    assert "check digit" in open_desk.fails(3, "payment", "33011026112300000029")
+    assert "20 digits" in open_desk.fails(2, "payment", "12")
 
 
 def test_balance_of_nothing(open_desk: Desk) -> None:
@@ -163,6 +165,8 @@ def test_what_comes_later_says_so(desk: Desk) -> None:
 def test_usage(desk: Desk) -> None:
     assert "ledgerctl --help" in desk.fails(2, "nothing-of-the-kind")
     assert "Usage" in CliRunner().invoke(ledgerctl, ["--help"]).stdout
+    alone = CliRunner().invoke(ledgerctl, [])
+    assert alone.exit_code == 2 and alone.stdout == "" and "\n  balance  " in alone.stderr
     assert CliRunner().invoke(ledgerctl, ["--version"]).stdout.startswith("ledgerctl ")
     desk.config.unlink()
     assert "--config FILE" in desk.fails(2, "balance")

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 CODE = "from shebao.switch.cli import switchd; switchd()"
 
 
@@ -72,6 +74,22 @@ def test_explain_says_a_frame_in_words_with_its_mac_checked_and_persons_masked(s
 def test_explain_says_in_one_line_what_was_typed_wrong(switchd, arguments, says):
     done = switchd("explain", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1) and says in done.stderr
+
+
+def test_a_copied_dialect_goes_by_the_name_of_its_file_whatever_it_says_of_itself(switchd):
+    config = switchd.prepared.config
+    folder = config.parent / "dialects"
+    folder.mkdir(exist_ok=True)
+    (folder / "abc.toml").write_text((ROOT / "etc/dialects/icbc.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    table = """\n[banks.abc]\nname = "农业银行"\nnumber = "05"\ninstitution = "01030000"\ndialect = "abc"
+listen = "127.0.0.1:8999"\nallow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n"""
+    config.write_text(config.read_text(encoding="utf-8") + table, encoding="utf-8")
+    checked = switchd("check")
+    assert checked.returncode == 0 and "dialect abc," in checked.stdout, checked.stderr
+    frame = switchd.prepared.wires["icbc"].golden()["payment"].hex()
+    for name, mac in (("abc", "no key"), ("icbc", "right")):
+        told = switchd("explain", "--dialect", name, frame)
+        assert told.returncode == 0 and mac in told.stdout.splitlines()[-1], told.stdout + told.stderr
 
 
 def test_a_closed_standard_error_is_no_banks_socket():
