@@ -89,7 +89,7 @@ def write_population(made: population.Population, out: Path) -> tuple[Path, Path
               help=f"Seconds of the bank's clock in one of ours: its time-out is {TIMEOUT_S:.0f} of them.")  # fmt: skip
 @click.option("--statement", is_flag=True, help="At the end, write the bank's own file of the day into the inbox.")
 @click.option("--plant", "planted", multiple=True, metavar="KIND=N",
-              help=f"Discrepancies in that file: {', '.join(CLASS_OF)}. Added ones are of bills beyond --payments.")  # fmt: skip
+              help=f"Discrepancies in that file: {', '.join(CLASS_OF)}; added: bills beyond --payments.")  # fmt: skip
 @click.option("--cut-over", "cut_over", is_flag=True, help="At the end, cut over by message.")
 @click.pass_obj
 def run(path: Path, /, bank: str, planted: tuple[str, ...], statement: bool, cut_over: bool, **options: Any) -> int:

@@ -8,6 +8,7 @@ The day itself is written down in `programme`, what has to come out in `proof`.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ def main(payments: int, database: str | None, keep_running: bool, seed: int) -> 
     """One peak day: bills, four banks over TCP, cut-over, statement files, reconciliation, reports, proof."""
     home = Path(os.environ.get("SHEBAO_HOME") or CHECKOUT)
     try:
+        staging.reach_loopback()
         lock = staging.claim(home / "var" / "demo")
-    except staging.StageTaken as taken:
-        raise Stop(str(taken), REFUSED) from None
+    except (staging.StageTaken, staging.NoLoopback) as fault:
+        raise Stop(str(fault), REFUSED) from None
     with lock:
         try:
             faults = _run(home, payments, database, keep_running, seed)
@@ -70,6 +72,7 @@ def _run(home: Path, payments: int, database: str | None, keep_running: bool, se
         if keep_running:
             host, port = stage.settings.admin_listen
             screen.step(f"The daemon stays up: metrics at http://{host}:{port}/metrics, Ctrl-C ends it.")
+            screen.say(f"Ask it in another window: bin/reconcile --config {shlex.quote(str(stage.config))} status")
             await script.forever()
         return faults + await day.stop_daemon()
 

@@ -43,7 +43,7 @@ class Screen:
             self._progress.update(self._task, completed=done, refresh=True)
         elif total and done / total >= self._told + PLAIN_EVERY:
             self._told = done / total
-            self.say(f"{done} of {total}")
+            self.say(f"{done:,} of {total:,}")
 
     def end(self) -> None:
         if self._progress is not None:

@@ -22,10 +22,15 @@ from .wire import Wire
 CUT_OVER: Final = "23:59:59"  # late, so that no clock cuts over into the demo
 NEAR_MIDNIGHT: Final = 235500
 HOST: Final = "127.0.0.1"
+LOOPBACK_WITHIN_S: Final = 5.0
 
 
 class StageTaken(Exception):
     """Another demo runs in this folder; one line for the user."""
+
+
+class NoLoopback(Exception):
+    """No bank could reach the daemon; one line for the user."""
 
 
 class Stage(NamedTuple):
@@ -82,6 +87,15 @@ def rewritten(text: str, folder: Path, database: str | None) -> str:
     listening = re.compile(r"^listen *=.*$", re.M)
     ports = iter(free_ports(len(listening.findall(text))))
     return listening.sub(lambda _: f'listen = "{HOST}:{next(ports)}"', text)
+
+
+def reach_loopback() -> None:
+    """Raises NoLoopback where this machine can't be reached by itself, as in a new network namespace."""
+    try:
+        with socket.create_server((HOST, 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=LOOPBACK_WITHIN_S).close()
+    except OSError as error:
+        raise NoLoopback(f"{HOST} can't be reached: {error.strerror or error}; type: ip link set lo up") from None
 
 
 def free_ports(count: int) -> list[int]:

@@ -80,7 +80,8 @@ def init(config: Path) -> int:
 @click.option("--bank", required=True, help="The bank's name in switch.toml.")
 @click.option("--kind", required=True, type=click.Choice([KIND_MAC, KIND_ZONE]), help="Which of the bank's keys.")
 @click.option("--hex", "whole", metavar="HEX", help="The key; - reads it from standard input, hidden on a terminal.")
-@click.option("--component", "components", metavar="HEX", multiple=True, help="A component to XOR; given twice or more; - reads one line of standard input.")
+@click.option("--component", "components", metavar="HEX", multiple=True,
+              help="A component to XOR; given twice or more; - reads one line of standard input.")  # fmt: skip
 @click.pass_obj
 def load(config: Path, bank: str, kind: str, whole: str | None, components: Sequence[str]) -> int:
     """Store a bank's key; print its check value only."""

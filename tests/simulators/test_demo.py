@@ -105,3 +105,12 @@ def test_what_is_typed_wrong_is_said_in_one_line(home: Path, arguments: tuple[st
 def test_a_database_that_is_not_there_is_one_line(home: Path) -> None:
     ran = demo(home, "--payments", "400", "--database", "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
     assert ran.returncode == 1 and "Traceback" not in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_without_loopback_it_says_so_at_once(home: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a network of their own")
+    ran = subprocess.run([*alone, *command()], env=environment(home), cwd=home, text=True, capture_output=True, timeout=60)
+    assert ran.returncode == 3 and ran.stdout == ""
+    assert ran.stderr.count("\n") == 1 and "ip link set lo up" in ran.stderr
