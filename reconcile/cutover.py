@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from shebao.codecs.errors import Code
-from shebao.codecs.settings import BankSettings, SwitchSettings
-from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
+from shebao.codecs.settings import BankSettings
 from shebao.ledger.day import add_days, moment_of
-from shebao.ledger.facts import Decision, KeyClass, Request
-from shebao.ledger.secrets import SecretsError, load_master
+from shebao.ledger.facts import KeyClass, Request
 from shebao.ledger.store import CommitInDoubt, Store
 
 from . import shelf
@@ -44,31 +40,14 @@ def cut_over(store: Store, desk: Desk, bank: BankSettings, date: int) -> bool:
     return True
 
 
-def sign_heads(desk: Desk, settings: SwitchSettings) -> str:
-    """Signs the books' heads, as every cut-over does (settlement.md section 2). Gives what kept it from that, or "".
-
-    The date is closed either way: a daemon signs them again within a minute.
-    """
-    try:
-        signer = load_master(Path(settings.master_key_file)).signer()
-        Anchors(desk.read, desk.state_dir / FOLDER, signer, desk.now_us).sign()
-    except (SecretsError, AnchorError, OSError) as error:
-        return " ".join(str(error).split())
-    return ""
-
-
 def _ask(store: Store, desk: Desk, request: Request) -> tuple[str, str]:
     """The answer's code and note. A cut-over that was in doubt and did happen is `00` the second time too."""
     for left in reversed(range(TRIES)):
         try:
-            answer = store.transact([request], desk.now_us, _no_reply)[0]
+            answer = store.act(request, desk.now_us)
             return answer.code, answer.decision.note if answer.decision else str(answer.fault)
         except CommitInDoubt:
             if not left:
                 raise
             store.reconnect()
     raise AssertionError("unreachable")
-
-
-def _no_reply(request: Request, decision: Decision) -> bytes:
-    return b""

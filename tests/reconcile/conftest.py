@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ from shebao.ledger.books import ensure_books
 from shebao.ledger.day import add_days, time_of, us_of
 from shebao.ledger.facts import KeyClass, Original, Request
 from shebao.ledger.secrets import create_master
-from shebao.ledger.sqlite import make_engine
-from shebao.ledger.store import open_store
+from shebao.ledger.store import migrate, open_store
 from shebao.reconcile.cli import reconcile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,14 +173,19 @@ class Bureau:
             return [tuple(r) for r in conn.exec_driver_sql(sql)]
 
 
+@pytest.fixture(scope="session")
+def empty_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as `ledgerctl init` makes it: to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "shebao.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def bureau(tmp_path: Path) -> Iterator[Bureau]:
+def bureau(tmp_path: Path, empty_books: Path) -> Iterator[Bureau]:
     """On SQLite."""
-    url = f"sqlite:///{tmp_path / 'shebao.db'}"
-    engine = make_engine(url, create=True)
-    schema.metadata.create_all(engine)
-    engine.dispose()
-    one = Bureau(tmp_path, url)
+    shutil.copy(empty_books, tmp_path / "shebao.db")
+    one = Bureau(tmp_path, f"sqlite:///{tmp_path / 'shebao.db'}")
     yield one
     one.store.close()
 
