@@ -19,7 +19,8 @@ from shebao.switch.keyctl import keyctl
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS: dict[str, click.Command] = {
-    "switchd": switchd, "ledgerctl": ledgerctl, "keyctl": keyctl, "reconcile": reconcile, "banksim": banksim, "demo": demo,
+    "switchd": switchd, "ledgerctl": ledgerctl, "keyctl": keyctl, "reconcile": reconcile, "banksim": banksim,
+    "demo": demo,
 }  # fmt: skip
 NOT_CLICK = {"test", "bench"}  # they hand their arguments on
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -110,7 +111,8 @@ def test_every_example_names_what_exists(place: str, example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "example", ["nothing run", "keyctl lode", "ledgerctl bill --jsn", "banksim run --bank rcb --cutover", "demo --seeds 1"]
+    "example",
+    ["nothing run", "keyctl lode", "ledgerctl bill --jsn", "banksim run --bank rcb --cutover", "demo --seeds 1"],
 )
 def test_a_wrong_example_is_found(example: str) -> None:
     assert fault_of(example)

@@ -111,6 +111,8 @@ def test_without_loopback_it_says_so_at_once(home: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--net"]
     if subprocess.run([*alone, "true"], capture_output=True).returncode:
         pytest.skip("this machine lets nobody make a network of their own")
-    ran = subprocess.run([*alone, *command()], env=environment(home), cwd=home, text=True, capture_output=True, timeout=60)
+    ran = subprocess.run(
+        [*alone, *command()], env=environment(home), cwd=home, text=True, capture_output=True, timeout=60
+    )
     assert ran.returncode == 3 and ran.stdout == ""
     assert ran.stderr.count("\n") == 1 and "ip link set lo up" in ran.stderr
