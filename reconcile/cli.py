@@ -230,7 +230,7 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
 def _side(line: dict[str, Any]) -> str:
     if not line:
         return "—"
-    state = "" if line["live"] else " 已冲 reversed"
+    state = " 已冲 reversed" if line["live"] is False else ""  # None: a line repeated, whose state is told elsewhere
     return f"{money(line['amount'])}{state}"
 
 

@@ -77,6 +77,8 @@ def test_planted_differences_are_found_with_both_sides(any_bureau: Any, bank: st
     state = listed["STATE_DIFFERS"]
     assert (state["ledger"]["live"], state["bank_line"]["live"], state["proposal"]) == (False, True, "pay")
     assert all(one["date"] == "2026-11-23" and one["state"] == "OPEN" for one in listed.values())
+    shown = bureau.type("exceptions", "--bank", bank).stdout.splitlines()
+    assert ["STATE_DIFFERS" in line for line in shown if "已冲 reversed" in line] == [True]  # the one that was undone
     assert bureau.type("status").exit_code == 1
 
 
