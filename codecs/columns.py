@@ -1,7 +1,8 @@
 """A statement line and what every layout shares: the 13 columns, their rules, faults, totals, money, the spec.
 
-Contract: settlement.md section 4. The layouts themselves are `layouts` (text) and `camt` (XML); `statement` is the
-door to all of them. Nothing here reads or writes a file, and no bank is named: a layout is a dialect's [statement].
+Contract: settlement.md section 4. The layouts themselves are `framed` and `csvfile` (text) and `camt` (XML);
+`statement` is the door to all of them. Nothing here reads or writes a file, and no bank is named: a layout is a
+dialect's [statement].
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from .columns import format_yuan
 from .dialect import Dialect
 from .elements import ELEMENTS
 from .errors import MEANINGS, Code, Unreadable
@@ -168,7 +169,7 @@ def _shown(value: str) -> str:
 
 
 def _yuan(fen: str) -> str:
-    return f"{int(fen) // 100}.{int(fen) % 100:02d} yuan"
+    return f"{format_yuan(int(fen))} yuan"
 
 
 def _amount(value: str) -> str:

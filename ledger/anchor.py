@@ -18,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -30,14 +30,13 @@ from sqlalchemy import Connection, select
 from .day import time_of
 from .durable import sync_folder
 from .schema import book, event
+from .store import Reading
 
 FOLDER: Final = "seal"  # under the state directory
 PUBLIC_KEY: Final = "public.key"
 KIND: Final = "shebao-anchor-1"
 LINE_BYTES_MAX: Final = 1024
 TAIL_BYTES: Final = 64 * LINE_BYTES_MAX  # where the latest line of a book is looked for first
-
-Reading = Callable[[], AbstractContextManager[Connection]]  # `Store.reading`
 
 
 class AnchorError(Exception):

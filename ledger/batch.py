@@ -39,7 +39,7 @@ def run(
     """
     backend.begin(writing=any(request.service not in READ_ONLY for request in requests))
     try:
-        facts = load(backend, requests, 0, reply_deadline_us)
+        facts = load(backend, requests, reply_deadline_us)
         facts.now_us = now_us()  # the batch's moment: under its locks, so that no date has moved since
         answers = [_answer(request, facts, encode) for request in requests]
         if not durable:

@@ -16,6 +16,10 @@ from .facts import Book, Day, Decision, Effects, Facts, Request
 
 CST: Final = timezone(timedelta(hours=8), "CST")
 
+# States of a settlement date, in order (settlement.md section 3); in the last two the bank's file has been accepted.
+OPEN, CLOSED, RECONCILED, SETTLED = STATES = ("OPEN", "CLOSED", "RECONCILED", "SETTLED")
+AGREED: Final = frozenset({RECONCILED, SETTLED})
+
 DAY_US: Final = 86_400_000_000
 AGE_MAX_US: Final = DAY_US  # of a new request, in either direction
 AGE_MAX_ADVICE_US: Final = 7 * DAY_US  # of advices and reversals, into the past

@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from shebao.codecs.settings import Limits
 
 
 class KeyClass(IntEnum):
@@ -29,7 +31,8 @@ class KeyClass(IntEnum):
     BOOKED = 9  # an item that an operator booked from a bank's file; twins take 10, 11, ...
 
 
-BUREAU_BOOK_ID = 0  # the book of what is no bank's: withdrawals
+REPLY_DEADLINE_US: Final = Limits.reply_deadline_s * 1_000_000  # unless the configuration says otherwise
+BUREAU_BOOK_ID: Final = 0  # the book of what is no bank's: withdrawals
 
 
 class Original(NamedTuple):
@@ -274,7 +277,7 @@ class Facts:
 
     now_us: int
     books: dict[int, Book]
-    reply_deadline_us: int = 20_000_000  # wire.md section 6, rule 9
+    reply_deadline_us: int = REPLY_DEADLINE_US  # wire.md section 6, rule 9
     banks: dict[int, str] = field(default_factory=dict)  # book -> bank
     days: dict[tuple[int, int], Day | None] = field(default_factory=dict)
     events: dict[tuple[int, int], list[Event]] = field(default_factory=dict)  # (book, trace) -> any class

@@ -40,9 +40,9 @@ _BILL_COLUMNS: Final = tuple(column.name for column in bill_table.c)
 Pair = tuple[int, int]
 
 
-def load(backend: Backend, requests: Sequence[Request], now_us: int, reply_deadline_us: int) -> Facts:
-    """The facts of one batch. `now_us` 0 if the moment is not known before the locks are held: set it then."""
-    facts = Facts(now_us=now_us, books={}, reply_deadline_us=reply_deadline_us)
+def load(backend: Backend, requests: Sequence[Request], reply_deadline_us: int) -> Facts:
+    """The facts of one batch, but for its moment, which is known once the locks are held: set it then."""
+    facts = Facts(now_us=0, books={}, reply_deadline_us=reply_deadline_us)
     _books(backend, requests, facts)
     asked = _traces(requests, facts)
     for event in _events(backend, asked, facts):

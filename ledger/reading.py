@@ -1,4 +1,4 @@
-"""The books read for the end of the day: a date's detail lines and totals. Nothing is written or judged here.
+"""The books read for the end of the day: a date's detail lines. Nothing is written or judged here.
 
 A detail line tells a wire event, with its payment's values where settlement.md section 4 says so. Corrections and
 funds are other kinds of events, and so never stand in a file.
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from shebao.codecs.columns import StatementLine, Totals
+from shebao.codecs.columns import StatementLine
 
 from .journal import CREDITS, REVERSALS
 from .schema import day, event, payment
@@ -27,13 +27,6 @@ def detail_lines(conn: Connection, book_id: int, date: int) -> Iterator[Statemen
     """
     for row in conn.execute(_lines(book_id, date).execution_options(yield_per=FETCH)):
         yield _line(row)
-
-
-def day_totals(conn: Connection, book_id: int, date: int) -> Totals | None:
-    """The running totals of a date; None if the book has no such date."""
-    columns = (day.c.credits, day.c.credits_fen, day.c.reversals, day.c.reversals_fen)
-    row = conn.execute(select(*columns).where(day.c.book_id == book_id, day.c.date == date)).one_or_none()
-    return None if row is None else Totals(*row)
 
 
 def _lines(book_id: int, date: int) -> Select[Any]:

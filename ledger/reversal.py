@@ -12,7 +12,7 @@ from shebao.codecs.errors import Code
 from shebao.codecs.numbers import bill_ok
 
 from . import bills
-from .day import date_of
+from .day import AGREED, date_of
 from .facts import (
     Bill,
     Decision,
@@ -32,7 +32,6 @@ from .outcome import Say, declined, undone
 from .payment import PAYMENT_PROC, VOID_PROC, exception, payment_of, reversed_before, suspense_item
 
 INSTITUTION_SIZE: Final = 11  # digits of DE32 within DE90, zero-filled
-RECONCILED: Final = frozenset({"RECONCILED", "SETTLED"})  # too late to reverse
 
 # Class of DE90's MTI -> classes in which to look for a payment, the likelier first (rule 6, "the other way round").
 LOOK_IN: Final = {
@@ -144,7 +143,7 @@ def _not_found(request: Request, facts: Facts, original: Original) -> Decision:
 
 def _date_is_reconciled(facts: Facts, book_id: int, date: int) -> bool:
     day = facts.days[book_id, date]
-    return day is not None and day.state in RECONCILED
+    return day is not None and day.state in AGREED
 
 
 def _is_decided(facts: Facts, payment: Payment) -> bool:

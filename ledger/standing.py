@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, case, cast, func
 from . import proof as p
 from . import schema
 from .bills import EXPIRED, OUTSTANDING, PAID, parse_parts
-from .day import add_days
+from .day import OPEN, STATES, add_days
 from .facts import BUREAU_BOOK_ID, Book
 from .journal import REVERSALS, mirror, money
 from .load import full_number
@@ -24,7 +24,6 @@ from .proof import Proof, Proofs
 from .schema_day import exception
 from .walk import Counted, Walked, rows
 
-STATES_OF_A_DAY: Final = ("CLOSED", "RECONCILED", "SETTLED")  # of a date that is not open
 Row = tuple[Any, ...]
 
 
@@ -278,8 +277,8 @@ def prove_dates(conn: Connection, proofs: Proofs, books: dict[int, Book], walked
         counted = todo.pop(key, Counted())
         book = books.get(book_id)
         is_open = book is not None and date == book.open_date
-        if (state == "OPEN") != is_open or (not is_open and state not in STATES_OF_A_DAY):
-            proof.differs("day", key, "state", state, "OPEN" if is_open else "CLOSED or later")
+        if (state == OPEN) != is_open or state not in STATES:
+            proof.differs("day", key, "state", state, OPEN if is_open else "CLOSED or later")
         columns = ("credits", "credits_fen", "reversals", "reversals_fen", "last_seq", "closed_us")
         found = (*counts, last_seq, closed_us)
         for column, value in zip(columns, found, strict=True):

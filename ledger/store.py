@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, Engine, make_url
@@ -17,15 +17,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from . import postgres, sqlite
 from .backend import Backend, CommitInDoubt, StoreError
 from .batch import Answer, Encode, run
-from .facts import Decision, Request
+from .facts import REPLY_DEADLINE_US, Decision, Request
 from .migrations import is_current, upgrade
 from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
 from .statements import Statements
 
-__all__ = ["Answer", "CommitInDoubt", "Encode", "Store", "StoreError", "migrate", "open_store"]
+__all__ = ["Answer", "CommitInDoubt", "Encode", "Reading", "Store", "StoreError", "migrate", "open_store"]
 
-REPLY_DEADLINE_US: Final = 20_000_000  # wire.md section 6, rule 9
+Reading = Callable[[], AbstractContextManager[Connection]]  # `Store.reading`, to whoever needs no more of a store
 _BEAT: Final = "UPDATE pulse SET beats = beats + 1 WHERE id = 1"
 
 

@@ -25,11 +25,11 @@ from sqlalchemy import select
 
 from . import anchor, heads, schema
 from . import proof as p
-from .anchor import Reading
 from .day import date_of
 from .facts import Book
 from .proof import Proof
 from .standing import prove_accounts, prove_bills, prove_dates, prove_payments
+from .store import Reading
 from .walk import Walked, walk
 
 

@@ -8,8 +8,7 @@ alone: writing them again gives the same. The cut-over itself is the ledger's (`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -28,6 +27,7 @@ from shebao.ledger.day import add_days, time_of, us_of
 from shebao.ledger.durable import alone_in, sync_folder
 from shebao.ledger.facts import Day
 from shebao.ledger.reading import detail_lines
+from shebao.ledger.store import Reading
 
 from .inbox import CHUNK_BYTES, folder_of
 from .shelf import day_of
@@ -72,8 +72,6 @@ class Written(NamedTuple):
     files: tuple[str, ...]
     digest: str
 
-
-Reading = Callable[[], AbstractContextManager[Connection]]
 
 
 def write_day(

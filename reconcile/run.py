@@ -71,7 +71,7 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
     with desk.read() as conn:
         found = _find(conn, book_id, date, file.lines, now_us)
     if dry_run:
-        state = _foreseen(found)
+        state = shelf.state_of(not any(blocks(row) for row in found.rows), found.due)
     else:
         staged_us = before.staged_us if before else _stage(desk, book_id, now_us, file.lines)
         one = shelf.AcceptedFile(book_id, date, file.digest, now_us, staged_us, *file.totals, found.classes)
@@ -91,13 +91,6 @@ def _check_closed(conn: Connection, bank: str, book_id: int, date: int) -> None:
     if day.state == "OPEN":
         close = f"reconcile close --bank {bank} --date {iso(date)}"
         raise Refused(f"{iso(date)} of {bank} is still open; type first: {close}")
-
-
-def _foreseen(found: _Found) -> str:
-    """The state that a dry run would have led to; what `shelf.judge` will say."""
-    if any(blocks(row) for row in found.rows):
-        return "CLOSED"
-    return "RECONCILED" if found.due else "SETTLED"
 
 
 # -- finding --------------------------------------------------------------------------------------------------------

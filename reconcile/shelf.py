@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
-from shebao.ledger.day import DAY_US, add_days
+from shebao.ledger.day import CLOSED, DAY_US, RECONCILED, SETTLED, add_days
 from shebao.ledger.facts import Book, Day
 from shebao.ledger.reading import detail_lines
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
@@ -25,8 +24,6 @@ from .worklist import NOT_BLOCKING, UNDECIDED, Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
-
-Transaction = AbstractContextManager[Connection]
 
 
 class AcceptedFile(NamedTuple):
@@ -240,14 +237,20 @@ def write(conn: Connection, rows: Iterable[Row]) -> None:
         )
 
 
+def state_of(agrees: bool, due_fen: int) -> str:
+    """A closed date's state (settlement.md section 3). agrees: its file is accepted and no exception undecided."""
+    if not agrees:
+        return CLOSED
+    return RECONCILED if due_fen else SETTLED
+
+
 def judge(conn: Connection, book_id: int, date: int) -> str:
-    """Works out a closed date's state and writes it: settlement.md section 3. Gives the state."""
+    """Works out a closed date's state and writes it; gives the state."""
     row = day_of(conn, book_id, date)
     if row is None or row.state == "OPEN":
         return row.state if row else ""
-    state = "CLOSED"
-    if file_of(conn, book_id, date) and not undecided(conn, book_id, date):
-        state = "RECONCILED" if due(conn, book_id, date) else "SETTLED"
+    agrees = file_of(conn, book_id, date) is not None and not undecided(conn, book_id, date)
+    state = state_of(agrees, due(conn, book_id, date))
     if state != row.state:
         conn.execute(update(day).where(day.c.book_id == book_id, day.c.date == date).values(state=state))
     return state

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec, file_names
-from shebao.ledger.day import time_of
+from shebao.ledger.day import AGREED, time_of
 from shebao.ledger.facts import Day
 
 from . import shelf
 from .inbox import folder_of, is_there
 from .worklist import CHINESE, LISTED, Row, blocks, iso
-
-DONE: Final = ("RECONCILED", "SETTLED")
 
 
 class Closed(NamedTuple):
@@ -47,7 +45,7 @@ class BankStatus(NamedTuple):
 
     @property
     def balanced(self) -> bool:
-        return all(d.state in DONE for d in self.dates) and self.open == 0
+        return all(d.state in AGREED for d in self.dates) and self.open == 0
 
     @property
     def open(self) -> int:
@@ -65,7 +63,7 @@ def bank_status(
     for row in shelf.exceptions(conn, book_id, states=LISTED):
         rows.setdefault(row.date, []).append(row)
     files = shelf.files_of(conn, book_id)
-    wanted = [d for d in days if d.state not in DONE or d.date in rows or d is days[-1]]
+    wanted = [d for d in days if d.state not in AGREED or d.date in rows or d is days[-1]]
     dates = [_closed(d, state_dir, bank, spec, files.get(d.date), rows.get(d.date, [])) for d in wanted]
     return BankStatus(bank, name, book.open_date, dates, _next(bank, dates))
 

@@ -6,7 +6,6 @@ first, then the cut-overs that were missed, then the ports, then READY; at the e
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,12 +21,12 @@ from shebao.codecs.tags import build, parse
 from shebao.ledger.anchor import AnchorError
 from shebao.ledger.facts import Decision, Request
 from shebao.ledger.secrets import Master, SecretsError
-from shebao.ledger.store import StoreError
+from shebao.ledger.store import Reading, StoreError
 
 from .admin import AdminSite
 from .bank import Bank
 from .endofday import EndOfDay
-from .keys import Keyring, Reading
+from .keys import Keyring
 from .lane import Lane, Store
 from .line import Post
 from .logs import LogWriter
@@ -320,18 +319,6 @@ def port_taken(error: CannotListenError) -> str:
     cause = error.socketError
     why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
     return f"{error.interface or '*'}:{error.port}: {why}; stop what listens there, or change listen in switch.toml"
-
-
-def notify_systemd(address: str | None, state: str) -> None:
-    """Tell systemd (NOTIFY_SOCKET) a state such as READY=1; without systemd nothing happens."""
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-        try:
-            notify.connect("\0" + address[1:] if address.startswith("@") else address)
-            notify.sendall(state.encode("ascii"))
-        except OSError:
-            return
 
 
 def _needs_restart(old: SwitchSettings, new: SwitchSettings) -> list[str]:

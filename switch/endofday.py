@@ -16,10 +16,9 @@ from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
 from shebao.codecs.statement import file_names
 from shebao.ledger.schema import book, day
+from shebao.ledger.store import Reading
 from shebao.reconcile.close import write_day
 from shebao.reconcile.inbox import folder_of
-
-from .keys import Reading
 
 LOOK_BACK_DATES: Final = 31  # closed dates that are looked at for a missing file
 

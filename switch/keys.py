@@ -8,7 +8,6 @@ change-over) is not here yet. `refresh` talks to the database: call it in a thre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -17,12 +16,11 @@ from shebao.codecs.dialect import MacSpec
 from shebao.codecs.mac import ALGORITHMS, MacKey, verify
 from shebao.ledger.schema import bank_key
 from shebao.ledger.secrets import Master, SecretsError, open_key
+from shebao.ledger.store import Reading
 
 KIND_MAC = "mac"
 KIND_ZONE = "zone"
 CURRENT = "current"
-
-Reading = Callable[[], AbstractContextManager[Connection]]
 
 
 class BankKeys:

@@ -15,16 +15,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from sqlalchemy import Connection, func, select
 
+from shebao.ledger.day import STATES
 from shebao.ledger.schema import book, day
 from shebao.ledger.schema_day import exception
+from shebao.reconcile.worklist import UNDECIDED
 
 from .lane import Lane
 from .line import Post
 from .logs import LogWriter
 from .tally import Histogram
 
-STATES: Final = ("OPEN", "CLOSED", "RECONCILED", "SETTLED")
-UNDECIDED: Final = ("OPEN", "PROPOSED")
 OURS: Final = " (this process's own)"
 STORES: Final = " (a fact of the store, the same from every daemon)"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from shebao.ledger.commands import LOOK, Stop
 from shebao.ledger.secrets import Master
 from shebao.ledger.store import Store
 
-from .daemon import Daemon, notify_systemd, port_taken
+from .daemon import Daemon, port_taken
 from .endofday import EndOfDay
 from .logs import LogWriter, make_log, take_over
 
@@ -70,6 +71,18 @@ def serve(
     if daemon.why_stopped:
         raise Stop(daemon.why_stopped, daemon.exit_code)
     return daemon.exit_code
+
+
+def notify_systemd(address: str | None, state: str) -> None:
+    """Tell systemd (NOTIFY_SOCKET) a state such as READY=1; without systemd nothing happens."""
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+        try:
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.sendall(state.encode("ascii"))
+        except OSError:
+            return
 
 
 def _end(daemon: Daemon, logs: LogWriter) -> None:

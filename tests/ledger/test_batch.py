@@ -76,7 +76,7 @@ def test_everything_that_a_rule_may_look_up_is_loaded(till: Any) -> None:
     void = till.undo("void", advice)
     backend = till.store._backend
     backend.begin(writing=True)
-    facts: Facts = load(backend, [void, till.request("payment", two)], 0, 1)
+    facts: Facts = load(backend, [void, till.request("payment", two)], 1)
     backend.rollback()
     assert {event.seq for event in facts.events[100, advice.trace]} == {1}
     assert facts.early[100, void.trace, "200000"] is None
