@@ -6,12 +6,13 @@ How it looks is `report`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import polars as pl
 from sqlalchemy import Connection, func, select
 
+from shebao.codecs.statement import Totals
 from shebao.ledger.facts import Day
 from shebao.ledger.schema import day, event, payment, transfer
 
@@ -23,22 +24,6 @@ QUARTERS: Final = 24 * 60 // QUARTER_MIN
 WIRE_KINDS: Final = ("payment", "advice")
 
 
-class Line(NamedTuple):
-    """One row of a table of totals: numbers and fen of payments and of reversals."""
-
-    payments: int = 0
-    payments_fen: int = 0
-    reversals: int = 0
-    reversals_fen: int = 0
-
-    @property
-    def net(self) -> int:
-        return self.payments_fen - self.reversals_fen
-
-    def plus(self, other: Line) -> Line:
-        return Line(*(a + b for a, b in zip(self, other, strict=True)))
-
-
 class BankDay(NamedTuple):
     """What one bank did on the date. `day` None: the bank has no such date."""
 
@@ -46,7 +31,7 @@ class BankDay(NamedTuple):
     name: str
     book_id: int
     day: Day | None
-    totals: Line
+    totals: Totals
     file: shelf.AcceptedFile | None
     due: int
     exceptions: list[Row]  # of this date: open, proposed, carried
@@ -58,18 +43,16 @@ class BankDay(NamedTuple):
 class Figures(NamedTuple):
     date: int
     banks: list[BankDay]
-    by_type: dict[str, Line]  # insurance type, and "suspense"; counts are insurance parts
-    by_channel: dict[str, Line]
+    by_type: dict[str, Totals]  # insurance type, and "suspense"; counts are insurance parts
+    by_channel: dict[str, Totals]
     quarters: list[tuple[int, int]]  # payments and fen by transaction time, from `start_min`
     start_min: int  # minute of the day at which the first quarter begins: the cut-over's, or just after
     peak: tuple[str, int]  # busiest minute "hh:mm" and its payments
 
     @property
-    def total(self) -> Line:
-        total = Line()
-        for bank in self.banks:
-            total = total.plus(bank.totals)
-        return total
+    def total(self) -> Totals:
+        """Of all banks together."""
+        return sum_of(bank.totals for bank in self.banks)
 
     @property
     def agrees(self) -> bool:
@@ -81,7 +64,7 @@ def gather(conn: Connection, banks: Mapping[str, tuple[str, int]], date: int, st
     """All figures of a date. `banks`: key → (name, book_id); `start_min`: the cut-over's minute of the day."""
     start_min = -(-start_min // QUARTER_MIN) * QUARTER_MIN % (24 * 60)  # people read quarters of a clock
     days = [bank_day(conn, key, name, book_id, date) for key, (name, book_id) in banks.items()]
-    by_type: dict[str, Line] = {}
+    by_type: dict[str, Totals] = {}
     lines = [pl.DataFrame(schema={"moment": pl.Int64, "amount": pl.Int64, "channel": pl.String})]
     undone: dict[str, tuple[int, int]] = {}
     for one in days:
@@ -89,7 +72,7 @@ def gather(conn: Connection, banks: Mapping[str, tuple[str, int]], date: int, st
             continue
         first, last = _span(conn, one.day)
         for kind, line in type_totals(conn, one.book_id, first, last).items():
-            by_type[kind] = by_type.get(kind, Line()).plus(line)
+            by_type[kind] = sum_of((by_type.get(kind, Totals()), line))
         lines.append(payment_lines(conn, one.book_id, first, last))
         for channel, (number, fen) in reversals_by_channel(conn, one.book_id, first, last).items():
             before = undone.get(channel, (0, 0))
@@ -101,9 +84,15 @@ def gather(conn: Connection, banks: Mapping[str, tuple[str, int]], date: int, st
     )  # fmt: skip
 
 
+def sum_of(rows: Iterable[Totals]) -> Totals:
+    """Column by column."""
+    return Totals(*map(sum, zip(Totals(), *rows, strict=True)))
+
+
 def bank_day(conn: Connection, key: str, name: str, book_id: int, date: int) -> BankDay:
+    """One bank's part of a date; also of one that the bank does not have."""
     row = shelf.day_of(conn, book_id, date)
-    totals = Line(row.credits, row.credits_fen, row.reversals, row.reversals_fen) if row else Line()
+    totals = Totals(row.credits, row.credits_fen, row.reversals, row.reversals_fen) if row else Totals()
     listed = shelf.exceptions(conn, book_id, states=LISTED)
     _, last = _span(conn, row) if row else (0, 0)
     seal = conn.execute(select(event.c.seal).where(event.c.book_id == book_id, event.c.seq == last)).scalar()
@@ -123,9 +112,9 @@ def _span(conn: Connection, row: Day) -> tuple[int, int]:
     return int(before or 0), int(last)
 
 
-def type_totals(conn: Connection, book_id: int, first: int, last: int) -> dict[str, Line]:
+def type_totals(conn: Connection, book_id: int, first: int, last: int) -> dict[str, Totals]:
     """By insurance type, and `suspense`: what came in by payments, what went out by voids and reversals."""
-    found: dict[str, Line] = {}
+    found: dict[str, Totals] = {}
     for column, incoming in ((transfer.c.credit, True), (transfer.c.debit, False)):
         query = (
             select(column, func.count(), func.sum(transfer.c.amount))
@@ -135,12 +124,13 @@ def type_totals(conn: Connection, book_id: int, first: int, last: int) -> dict[s
         )
         for account, number, fen in conn.execute(query):
             kind = account.removeprefix("fund:").partition(":")[0]  # "fund:170" is 170, "suspense:icbc" suspense
-            line = Line(number, int(fen)) if incoming else Line(0, 0, number, int(fen))
-            found[kind] = found.get(kind, Line()).plus(line)
+            line = Totals(number, int(fen)) if incoming else Totals(0, 0, number, int(fen))
+            found[kind] = sum_of((found.get(kind, Totals()), line))
     return found
 
 
 def payment_lines(conn: Connection, book_id: int, first: int, last: int) -> pl.DataFrame:
+    """Moment, amount and channel of each payment and advice of the date."""
     query = select(payment.c.moment, payment.c.amount, payment.c.channel).where(
         payment.c.book_id == book_id, payment.c.seq > first, payment.c.seq <= last, payment.c.kind.in_(WIRE_KINDS)
     )
@@ -160,12 +150,12 @@ def reversals_by_channel(conn: Connection, book_id: int, first: int, last: int) 
     return {channel: (number, int(fen)) for channel, number, fen in conn.execute(query)}
 
 
-def _by_channel(paid: pl.DataFrame, undone: Mapping[str, tuple[int, int]]) -> dict[str, Line]:
+def _by_channel(paid: pl.DataFrame, undone: Mapping[str, tuple[int, int]]) -> dict[str, Totals]:
     came = {
         channel: (number, fen)
         for channel, number, fen in paid.group_by("channel").agg(pl.len(), pl.col("amount").sum()).iter_rows()
     }
-    return {c: Line(*came.get(c, (0, 0)), *undone.get(c, (0, 0))) for c in sorted({*came, *undone})}
+    return {c: Totals(*came.get(c, (0, 0)), *undone.get(c, (0, 0))) for c in sorted({*came, *undone})}
 
 
 def _minute() -> pl.Expr:

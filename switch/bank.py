@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from shebao.codecs.compiled import Codec
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.mac import MacKey
-from shebao.codecs.message import Decoded
-
-
-class Codec(Protocol):
-    """What the switch uses of `codecs.compiled.Codec`."""
-
-    mti_size: int
-
-    def decode(self, body: bytes) -> Decoded: ...
-    def encode(self, mti: str, fields: Mapping[int, str]) -> bytes: ...
-    def encode_mti(self, mti: str) -> bytes: ...
 
 
 class Keys(Protocol):

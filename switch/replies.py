@@ -7,8 +7,8 @@ before the commit and stored; MTI, MAC and framing are put on when it leaves (`s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
+from shebao.codecs.compiled import Codec
 from shebao.codecs.errors import WITHOUT_DE48, Code
 from shebao.codecs.framing import FramingSpec, reply_bytes
 from shebao.codecs.mac import MacKey, wire_mac
@@ -18,21 +18,12 @@ from shebao.ledger.facts import Decision, Request
 from .services import ECHO
 
 
-class Encoder(Protocol):
-    """What a reply needs of `codecs.compiled.Codec`."""
-
-    mti_size: int
-
-    def encode(self, mti: str, fields: Mapping[int, str]) -> bytes: ...
-    def encode_mti(self, mti: str) -> bytes: ...
-
-
 def echo_of(fields: Mapping[int, str], names: tuple[int, ...] = ECHO) -> dict[int, str]:
     """The fields that every reply gives back, as received."""
     return {name: fields[name] for name in names if name in fields}
 
 
-def decided(codec: Encoder, request: Request, decision: Decision) -> bytes:
+def decided(codec: Codec, request: Request, decision: Decision) -> bytes:
     """The tail of the reply to a decided request.
 
     DE48 goes out only if the decision has tags, the code allows it, and, in a refusal, the request had one.
@@ -43,7 +34,7 @@ def decided(codec: Encoder, request: Request, decision: Decision) -> bytes:
     return codec.encode(request.mti, fields)[codec.mti_size :]
 
 
-def plain(codec: Encoder, mti: str, echo: Mapping[int, str], code: str, field: int = 0) -> bytes:
+def plain(codec: Codec, mti: str, echo: Mapping[int, str], code: str, field: int = 0) -> bytes:
     """The tail of a reply that needs no decision: `field` names the fault in DE44 (format errors only)."""
     fields = {**echo, 39: str(code)}
     if code == Code.FORMAT:
