@@ -41,11 +41,13 @@ _PAIR = {"id": pl.Int64, "id_right": pl.Int64}
 def match(ledger: pl.DataFrame, bank: pl.DataFrame, late: pl.DataFrame | None = None) -> pl.DataFrame:
     """Frames of lines (`items.LINE_SCHEMA`) → frame of items (ITEM_SCHEMA).
 
-    `late` has the columns moment, stan: reversals that were answered `R2` and have an exception from the wire; a
-    bank's line for one joins that exception and is no item.
+    `late` has the columns moment, stan: reversals, of payments and of voids, that were answered `R2` and have an
+    exception from the wire; a bank's line for one joins that exception and is no item.
     """
     if late is not None and late.height:
-        bank = bank.join(late.with_columns(kind=pl.lit("R")), on=["kind", "moment", "stan"], how="anti")
+        answers = (pl.col("kind") == "R") | ((pl.col("kind") == "P") & (pl.col("original_stan") != ""))
+        joins = bank.filter(answers).join(late, on=["moment", "stan"], how="semi")
+        bank = bank.join(joins, on=["date", "line"], how="anti")
     ours, theirs = side(ledger), side(bank)
     pairs, plain = _pair_by_key(ours.heads, theirs.heads)
     surplus = _surplus(ours.heads, theirs.heads, pairs)

@@ -154,11 +154,15 @@ def payable_amounts(conn: Connection, numbers: Iterable[str], today: int) -> dic
 
 
 def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
-    """The ledger's own values of an exception from the wire: its payment, or the message that opened it."""
-    row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == seq)).first()
-    if row is None:
-        opened = conn.execute(select(event.c.origin_seq).where(event.c.book_id == book_id, event.c.seq == seq)).scalar()
-        row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == opened)).first()
+    """The ledger's own values of an exception from the wire: its payment, or the one that its message was about.
+
+    The way there: a late reversal → payment, the reversal of a void → void → payment.
+    """
+    row = None
+    while row is None and seq:
+        row = conn.execute(select(payment).where(payment.c.book_id == book_id, payment.c.seq == seq)).first()
+        before = select(event.c.origin_seq).where(event.c.book_id == book_id, event.c.seq == seq)
+        seq = conn.execute(before).scalar() or 0
     if row is None:
         return {}
     names = ("stan", "rrn", "terminal", "branch", "bill", "amount", "receipt", "channel")

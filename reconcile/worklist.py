@@ -82,7 +82,7 @@ def findings(items: pl.DataFrame, ledger: pl.DataFrame, bank: pl.DataFrame, book
         theirs = told["bank"].get((item["bank_date"], item["bank_line"]))
         row = _row(item, ours, theirs, book_id, now_us)
         if item["item_class"] == "DUPLICATE" and theirs:
-            first = repeated.get((theirs["kind"], theirs["moment"], theirs["stan"], theirs["bill"]))
+            first = repeated.get(_known_as(theirs))
             row = row._replace(ledger_json=_told(first, None, file_line=False))
         seen[row.date, row.item_key] += 1
         rows.append(row._replace(item_key=f"{row.item_key}:{seen[row.date, row.item_key]}"))
@@ -97,14 +97,19 @@ def _lines(items: pl.DataFrame, lines: pl.DataFrame, whose: str) -> dict[tuple[i
 
 def _repeated(
     items: pl.DataFrame, ledger: pl.DataFrame, bank: Mapping[tuple[int, int], dict[str, Any]]
-) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+) -> dict[tuple[object, ...], dict[str, Any]]:
     """The ledger's lines that the bank tells once more, by kind and key."""
     twice = items.filter(pl.col("item_class") == "DUPLICATE").select("bank_date", "bank_line")
     keys = ["kind", "moment", "stan", "bill"]
     rows = [{k: bank[key][k] for k in keys} for key in twice.iter_rows()]
     lines = pl.DataFrame(rows, schema=dict.fromkeys(keys, pl.String))
     found = ledger.join(lines.unique(), on=keys, how="semi")
-    return {(r["kind"], r["moment"], r["stan"], r["bill"]): r for r in found.iter_rows(named=True)}
+    return {_known_as(row): row for row in found.iter_rows(named=True)}
+
+
+def _known_as(line: Mapping[str, Any]) -> tuple[object, ...]:
+    """A payment and the reversal of its void are both `P` and may have one key; only the second has an original."""
+    return line["kind"], bool(line["original_stan"]), line["moment"], line["stan"], line["bill"]
 
 
 def _row(

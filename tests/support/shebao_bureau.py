@@ -98,12 +98,16 @@ class Bureau:
         return request
 
     def undo(self, request: Request, service: str = "reversal", code: str = "00") -> Request:
+        undo = self.undoing(request, service)
+        assert self.ask(undo) == [code]
+        return undo
+
+    def undoing(self, request: Request, service: str = "reversal") -> Request:
+        """A void or reversal of what a request did, not yet asked."""
         original = Original(request.key_class, request.trace, "")
         proc = "200000" if service == "void" or request.service == "void" else "500000"
         mti = "0200" if service == "void" else "0420"
-        undo = self.request(request.bank, service, mti, request.bill, request.amount, original=original, proc=proc)
-        assert self.ask(undo) == [code]
-        return undo
+        return self.request(request.bank, service, mti, request.bill, request.amount, original=original, proc=proc)
 
     # -- files ------------------------------------------------------------------------------------------------------
 

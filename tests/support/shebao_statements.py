@@ -168,7 +168,7 @@ def camt(date: str, rows: Sequence[Row], opened: str = "", closed: str = "") -> 
 
 
 LAYOUTS = {"rcb": (pipe, "txt"), "icbc": (fixed, "txt"), "ccb": (csv, "csv"), "boc": (camt, "xml")}
-FIRST_LINE = {"rcb": 2, "icbc": 2, "ccb": 2, "boc": 1}  # physical line of the first detail; in XML its NtryRef
+FIRST_LINE = {"rcb": 2, "icbc": 2, "ccb": 2, "boc": 14}  # physical line of the first detail
 
 
 def detail(bank: str, date: str, rows: Sequence[Row]) -> bytes:
