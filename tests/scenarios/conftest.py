@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shebao_bureau import Bureau
 from shebao_desk import Desk, prepare
 from shebao_wire import Wire
+
+from shebao.ledger.store import migrate
 
 _numbers = itertools.count(1)
 
@@ -43,3 +46,18 @@ def wire(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Wire]:
     """A line that is signed on, of each bank in turn."""
     with desk.wire(request.param) as line:
         yield line
+
+
+@pytest.fixture
+def first_date() -> int:
+    return 20261123
+
+
+@pytest.fixture
+def bureau(tmp_path: Path, first_date: int) -> Iterator[Bureau]:
+    """A ledger without a daemon, all banks' first date open."""
+    url = f"sqlite:///{tmp_path / 'shebao.db'}"
+    migrate(url)
+    one = Bureau(tmp_path, url, first_date)
+    yield one
+    one.store.close()
