@@ -116,9 +116,13 @@ def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Show what a run would find; change nothing.")
 @click.option("--replace", is_flag=True, help="Put another file in the place of an accepted one (not available yet).")
 @click.option("--reason", default="", help="Why it is replaced.")
+@click.option("--operator", default="", help="Who asks for it.")
 @json_option
 @click.pass_obj
-def run(context: Context, bank: str, date: int | None, dry_run: bool, replace: bool, reason: str, as_json: bool) -> int:
+def run(
+    context: Context, bank: str, date: int | None, dry_run: bool, replace: bool, reason: str, operator: str,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Match the bank's file of a date against the ledger."""
     if replace:
         raise Stop("run --replace is not available yet: it comes with the settlement desk", USAGE)

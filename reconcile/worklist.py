@@ -120,10 +120,11 @@ def _row(
         raise LookupError(f"an item without a line: {dict(item)}")
     sign = -1 if item["kind"] == "R" else 1
     moved = sign * ours["amount"] if ours and theirs and ours["date"] != theirs["date"] and item["ledger_live"] else 0
+    ours_live, theirs_live = (False if item["kind"] == "R" else item[f"{whose}_live"] for whose in ("ledger", "bank"))
     return Row(
         book_id, 0, line["date"], item["item_class"], "CLOSED" if item["item_class"] == "OTHER_DATE" else "OPEN",
         0, int(line["moment"][2:] + line["stan"]), line["bill"], line["amount"], now_us, "",
-        _told(ours, item["ledger_live"], file_line=False), _told(theirs, item["bank_live"], file_line=True),
+        _told(ours, ours_live, file_line=False), _told(theirs, theirs_live, file_line=True),
         f"{'B' if theirs else 'L'}:{item['kind']}:{line['moment']}:{line['stan']}:{line['bill']}",
         ours["date"] if ours else 0, moved,
     )  # fmt: skip

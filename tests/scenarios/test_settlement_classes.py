@@ -529,6 +529,8 @@ def check_values(bank: str, listed: list[dict[str, Any]], items: list[Item], tol
             assert bool(one[key]) == bool(values), one
         if item[0] != "SUSPENSE":  # that one tells the message which opened it
             assert one["stan"] == (theirs or item[1]).stan  # type: ignore[union-attr]
+        if theirs and theirs.kind != "P":  # the bank's side is reversed, or says so twice
+            assert one["bank_line"]["live"] is False, one
         assert all(type(v["amount"]) is int for v in (one, one["ledger"], one["bank_line"]) if v)
     assert not left
     taken = [one["bank_line"]["line"] for one in listed if one["bank_line"]]

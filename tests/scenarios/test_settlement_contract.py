@@ -342,5 +342,6 @@ def test_another_file_for_an_accepted_date(bureau: Bureau, bank: str) -> None:
         assert done.exit_code == 3 and "--replace" in done.stderr, done.output
     done = bureau.type("run", "--bank", bank, "--replace", "--reason", "x", "--operator", "a")
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert "--replace is not available yet" in done.stderr
     put(folder, bank, str(D), rows)
     assert bureau.told("run", "--bank", bank) == first
