@@ -306,19 +306,19 @@ def verify(config: Path, as_json: bool) -> int:
     if not wrong:
         return DONE
     faults = sum(proof.faults for proof in wrong)
-    message = f"{faults} faults; the first: {wrong[0].findings[0]}; keep a copy of the database and of the seal folder"
+    number = "1 fault" if faults == 1 else f"{faults} faults"
+    message = f"{number}; the first: {wrong[0].findings[0]}; keep a copy of the database and of the seal folder"
     return tell("ledgerctl", message, LOOK)
 
 
-@ledgerctl.command()
-@click.argument("file", required=False)
-def backup(file: str | None) -> None:
-    """Copy the live database into a file."""
-    raise Stop("backup is not available yet; stop the switch and copy the database with its own tools", USAGE)
+# -- what comes later -------------------------------------------------------------------------------------
+
+def _announce(name: str, does: str) -> None:
+    @ledgerctl.command(name, help=f"{does} (not available yet).", context_settings={"ignore_unknown_options": True})
+    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
+    def later(rest: tuple[str, ...]) -> int:
+        raise Stop(f"{name} is not available yet; stop the switch and copy the database with its own tools", USAGE)
 
 
-@ledgerctl.command()
-@click.argument("file", required=False)
-def restore(file: str | None) -> None:
-    """Bring a backup back."""
-    raise Stop("restore is not available yet; stop the switch and copy the database with its own tools", USAGE)
+_announce("backup", "Copy the live database into a file")
+_announce("restore", "Bring a backup back")

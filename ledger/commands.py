@@ -7,7 +7,6 @@ is a table from exception to status; a traceback is never shown. `banksim` has i
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import click
 
 import shebao
 from shebao.codecs.settings import BankSettings, SettingsError, SwitchSettings
+from shebao.streams import forget_output, hold_streams
 
 from .anchor import FOLDER, AnchorError, Anchors
 from .day import as_date
@@ -55,6 +55,7 @@ class Command(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         name = prog_name or self.name or ""
+        hold_streams()
         try:
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             code = result if isinstance(result, int) else DONE
@@ -70,12 +71,13 @@ class Command(click.Group):
         except click.ClickException as error:
             code = tell(name, error.format_message(), error.exit_code)
         except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget_output()
             code = DONE
         except tuple(self.failures) as error:
             code = tell(name, _told(error), next(self.failures[k] for k in self.failures if isinstance(error, k)))
         except OSError as error:
-            code = tell(name, f"{error.filename or 'a file'}: {error.strerror or error}", REFUSED)
+            what = error.filename or "what it writes"
+            code = tell(name, f"{what}: {error.strerror or error}; mend that and type it again", REFUSED)
         sys.exit(code)
 
 

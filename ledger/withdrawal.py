@@ -15,8 +15,9 @@ def withdraw(request: Request, facts: Facts) -> Decision:
 
     Reason and operator are sealed as text, so control characters are refused.
     """
-    if not request.reason.strip() or not (request.reason + request.operator).isprintable():
-        return Decision(Code.INVALID, note="a withdrawal needs a reason, in printable characters")
+    words = (request.reason, request.operator)
+    if not all(word.strip() and word.isprintable() for word in words):
+        return Decision(Code.INVALID, note="a withdrawal needs a reason and an operator, in printable characters")
     if not bill_ok(request.bill):
         return Decision(Code.NOT_FOUND, note=f"{request.bill} is no bill number: its check digit is wrong")
     bill = facts.bills[request.bill]

@@ -76,9 +76,10 @@ def reconcile(context: click.Context, config: Path) -> None:
 @reconcile.command()
 @bank_option()
 @date_option("The settlement date; the open one is cut over first. Default: the latest closed date again.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing.")
 @json_option
 @click.pass_obj
-def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
+def close(context: Context, bank: str, date: int | None, dry_run: bool, as_json: bool) -> int:
     """Write a date's statement files into the outbox.
 
     Closing the open date is the cut-over.
@@ -86,7 +87,10 @@ def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
     with opened(context) as house:
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)
-        cut = cut_over(house.store, house.desk, one, date)
+        cut = cut_over(house.store, house.desk, one, date, dry_run)
+        if dry_run:
+            _print_foreseen(bank, date, cut, as_json)
+            return DONE
         if cut and (unsigned := sign_heads(house.settings, house.store, house.desk.now_us)):
             click.echo(f"reconcile: the seal's heads are not signed yet: {unsigned}", err=True)
         spec = house.dialects[bank].statement
@@ -107,6 +111,14 @@ def close(context: Context, bank: str, date: int | None, as_json: bool) -> int:
     return DONE
 
 
+def _print_foreseen(bank: str, date: int, cut: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"bank": bank, "date": iso(date), "cut_over": cut, "files": [], "dry_run": True})
+        return
+    done = "would be closed and its files written" if cut else "is closed; its files would be written again"
+    click.echo(f"{iso(date)} of {bank} {done}; nothing was written")
+
+
 # -- run ------------------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +137,7 @@ def run(
 ) -> int:  # fmt: skip
     """Match the bank's file of a date against the ledger."""
     if replace:
-        raise Stop("run --replace is not available yet: it comes with the settlement desk", USAGE)
+        raise Stop("run --replace is not available yet: it comes with the settlement desk; leave it out", USAGE)
     with opened(context) as house:
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)

@@ -119,7 +119,7 @@ def _bounds(conn: Connection, bank: str, book_id: int, date: int) -> tuple[Day, 
     """The closed day, and when it began: at the cut-over before it, the bank's first date at its 00:00."""
     day = day_of(conn, book_id, date)
     if day is None:
-        raise NotClosed(f"{bank} has no settlement date {date}: see 'reconcile status'")
+        raise NotClosed(f"{bank} has no settlement date {date}; type: reconcile status")
     if day.state == "OPEN" or day.closed_us is None:
         raise NotClosed(f"{date} of {bank} is still open")
     before = day_of(conn, book_id, add_days(date, -1))

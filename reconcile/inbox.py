@@ -66,7 +66,7 @@ def read_bank_file(folder: Path, spec: StatementSpec, bank: str, date: int) -> B
     """The whole file, checked; raises NotThere or BadFile, and OSError when it can't be read."""
     name, control_name = file_names(spec, bank, date)
     if not is_there(folder, spec, bank, date):
-        raise NotThere(f"{folder / name}.ok is not there yet: the bank has not delivered its file")
+        raise NotThere(f"{folder / name}.ok is not there yet: wait for the bank's file; type: reconcile status")
     faults: list[LineFault] = []
     digest = _told_digest(folder / f"{name}.sm3", faults)
     control = _small(folder / control_name) if control_name else None

@@ -87,7 +87,7 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
 def _check_closed(conn: Connection, bank: str, book_id: int, date: int) -> None:
     day = shelf.day_of(conn, book_id, date)
     if day is None:
-        raise Refused(f"{bank} has no settlement date {iso(date)}: see 'reconcile status'")
+        raise Refused(f"{bank} has no settlement date {iso(date)}; type: reconcile status")
     if day.state == "OPEN":
         close = f"reconcile close --bank {bank} --date {iso(date)}"
         raise Refused(f"{iso(date)} of {bank} is still open; type first: {close}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,13 +28,23 @@ from .wire import Wire
 
 
 @click.group(cls=OneLineGroup, name="banksim")
-@click.version_option(shebao.__version__, prog_name="banksim")
+@click.version_option(shebao.__version__, prog_name="banksim", message="%(prog)s %(version)s")
 @click.option("--config", "path", type=click.Path(path_type=Path), default=Path("etc/switch.toml"), show_default=True,
               help="The switch's configuration: ports, institutions, dialects.")  # fmt: skip
 @click.pass_context
 def banksim(context: click.Context, path: Path) -> None:
     """Simulated banks: they reach the switch over TCP, as any bank does."""
     context.obj = path
+
+
+class _Number(click.FloatRange):
+    """A number in a range; `nan` and `inf` are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number; write one such as 100", param, ctx)
+        return number
 
 
 def _shared(command: Any) -> Any:
@@ -45,7 +57,7 @@ def _shared(command: Any) -> Any:
         click.option("--lines", type=click.IntRange(1, LINES_MAX), default=2, show_default=True, help="Connections."),
         click.option("--window", type=click.IntRange(1, 10_000), default=WINDOW, show_default=True,
                      help="Requests in flight per line."),
-        click.option("--rate", type=click.FloatRange(min=0), default=0.0,
+        click.option("--rate", type=_Number(min=0), default=0.0,
                      help="Payments offered a second, of all banks together; 0: as fast as the window allows."),
         click.option("--seed", type=int, default=1, show_default=True),
     )):  # fmt: skip
@@ -85,7 +97,7 @@ def write_population(made: population.Population, out: Path) -> tuple[Path, Path
 @banksim.command()
 @click.option("--bank", required=True, help="Its name in the configuration.")
 @_shared
-@click.option("--speed", type=click.FloatRange(min=0.1, max=1000), default=20.0, show_default=True,
+@click.option("--speed", type=_Number(min=0.1, max=1000), default=20.0, show_default=True,
               help=f"Seconds of the bank's clock in one of ours: its time-out is {TIMEOUT_S:.0f} of them.")  # fmt: skip
 @click.option("--statement", is_flag=True, help="At the end, write the bank's own file of the day into the inbox.")
 @click.option("--plant", "planted", multiple=True, metavar="KIND=N",
@@ -255,9 +267,11 @@ def _wanted(planted: tuple[str, ...]) -> dict[str, int]:
 def _day(text: str | None) -> int:
     if text is None:
         return today()
-    digits = text.replace("-", "")
     try:
-        population.as_date(int(digits))
+        if not re.fullmatch("2[0-9]{3}-[0-9]{2}-[0-9]{2}", text):  # around it are other dates, which must exist too
+            raise ValueError
+        digits = int(text.replace("-", ""))
+        population.as_date(digits)
     except ValueError:
-        raise Stop(f"--date {text}: write a date that exists as YYYY-MM-DD") from None
-    return int(digits)
+        raise Stop(f"--date {text}: write a date that exists, of 2000 to 2999, as YYYY-MM-DD") from None
+    return digits

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from shebao.codecs.settings import SettingsError
+from shebao.streams import forget_output, hold_streams
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -27,9 +28,11 @@ class Stop(click.ClickException):
 class OneLineCommand(click.Command):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         name = self.name or ""
+        hold_streams()
         try:
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             status = result if isinstance(result, int) else 0
+            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as fault:
             click.echo(fault.format_message(), err=True)
             status = USAGE
@@ -45,7 +48,11 @@ class OneLineCommand(click.Command):
         except click.Abort:
             status = _tell(name, "interrupted", INTERRUPTED)
         except BrokenPipeError:
+            forget_output()
             status = FAILED
+        except OSError as fault:
+            what = fault.filename or "what it writes"
+            status = _tell(name, f"{what}: {fault.strerror or fault}; mend that and type it again", REFUSED)
         sys.exit(status)
 
 

@@ -29,7 +29,7 @@ from .statements import BadFile
 
 
 @click.command(cls=OneLineCommand, name="demo")
-@click.version_option(shebao.__version__, prog_name="demo")
+@click.version_option(shebao.__version__, prog_name="demo", message="%(prog)s %(version)s")
 @click.option("--payments", type=click.IntRange(PAYMENTS_MIN, 1_000_000), default=20_000, show_default=True,
               help="How many bills are paid.")  # fmt: skip
 @click.option("--database", metavar="URL", help="An empty database; a new SQLite file under var/demo if left out.")

@@ -82,14 +82,23 @@ def init(config: Path) -> int:
 @click.option("--hex", "whole", metavar="HEX", help="The key; - reads it from standard input, hidden on a terminal.")
 @click.option("--component", "components", metavar="HEX", multiple=True,
               help="A component to XOR; given twice or more; - reads one line of standard input.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print the check value, store nothing.")
 @click.pass_obj
-def load(config: Path, bank: str, kind: str, whole: str | None, components: Sequence[str]) -> int:
-    """Store a bank's key; print its check value only."""
+def load(
+    config: Path, bank: str, kind: str, whole: str | None, components: Sequence[str], dry_run: bool
+) -> int:
+    """Store a bank's key; print its check value only.
+
+    It takes the place of the key before, for good.
+    """
     settings, dialects = read_both(config)
     algorithm = dialects[bank_of(settings, bank).key].mac.algorithm if kind == KIND_MAC else ZONE_ALGORITHM
     size = ALGORITHMS[algorithm].key_size if kind == KIND_MAC else ZONE_KEY_BYTES
     key = _key(whole, components, size)
     check_value = check_value_of(algorithm, key)
+    if dry_run:
+        click.echo(f"{bank} {kind} {algorithm} check value {check_value}; nothing was stored")
+        return DONE
     master = load_master(Path(settings.master_key_file))
     sealed = seal_key(master, bank, kind, key, os.urandom)
     row = {
