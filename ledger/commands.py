@@ -77,6 +77,8 @@ class Command(click.Group):
             code = tell(name, _told(error), next(self.failures[k] for k in self.failures if isinstance(error, k)))
         except OSError as error:
             what = error.filename or "what it writes"
+            if not error.filename:
+                forget_output()  # what it could not take it would be offered again at the end
             code = tell(name, f"{what}: {error.strerror or error}; mend that and type it again", REFUSED)
         sys.exit(code)
 

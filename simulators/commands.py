@@ -52,6 +52,8 @@ class OneLineCommand(click.Command):
             status = FAILED
         except OSError as fault:
             what = fault.filename or "what it writes"
+            if not fault.filename:
+                forget_output()  # what it could not take it would be offered again at the end
             status = _tell(name, f"{what}: {fault.strerror or fault}; mend that and type it again", REFUSED)
         sys.exit(status)
 

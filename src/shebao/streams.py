@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -19,5 +20,6 @@ def hold_streams() -> None:
 def forget_output() -> None:
     """Nobody takes our output any more: what is still to come goes to the null device, without a word at the end."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    with suppress(OSError):  # an output in memory has no descriptor
+        os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -69,7 +69,7 @@ def here(town: Switch, tool: str, *words: str, stdin: str = "") -> Result:
 def typed(town: Switch, text: str, **more: str) -> Done:
     """A line of shell, a process of its own; after the command's name comes `--config FILE`."""
     name, _, rest = text.partition(" ")
-    line = f"{' '.join(command(name))} --config {town.config} {rest}"
+    line = f"{shlex.join(command(name))} --config {town.config} {rest}"
     env = {**environment(), **more}
     return subprocess.run(["sh", "-c", line], cwd=town.folder, env=env, capture_output=True, text=True, timeout=60)
 
