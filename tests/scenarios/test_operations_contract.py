@@ -105,7 +105,7 @@ def test_with_all_streams_closed_the_daemon_serves_and_ends_with_0(town: Switch,
     with town, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "n"))
         systemd.settimeout(60)
-        line = f"exec {' '.join(command('switchd'))} --config {town.config} run <&- >&- 2>&-"
+        line = f"exec {shlex.join(command('switchd'))} --config {town.config} run <&- >&- 2>&-"
         env = {**environment(), "NOTIFY_SOCKET": str(tmp_path / "n")}
         daemon = subprocess.Popen(["sh", "-c", line], cwd=town.folder, env=env)
         try:
