@@ -29,6 +29,7 @@ from .commands import (
     Stop,
     bank_of,
     config_option,
+    faults_in_words,
     json_option,
     print_json,
     sign_heads,
@@ -305,9 +306,8 @@ def verify(config: Path, as_json: bool) -> int:
     wrong = [proof for proof in proofs if proof.faults]
     if not wrong:
         return DONE
-    faults = sum(proof.faults for proof in wrong)
-    number = "1 fault" if faults == 1 else f"{faults} faults"
-    message = f"{number}; the first: {wrong[0].findings[0]}; keep a copy of the database and of the seal folder"
+    faults = faults_in_words(sum(proof.faults for proof in wrong))
+    message = f"{faults}; the first: {wrong[0].findings[0]}; keep a copy of the database and of the seal folder"
     return tell("ledgerctl", message, LOOK)
 
 

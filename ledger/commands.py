@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Final
 import click
 
 import shebao
+from shebao import streams
 from shebao.codecs.settings import BankSettings, SettingsError, SwitchSettings
-from shebao.streams import forget_output, hold_streams
 
 from .anchor import FOLDER, AnchorError, Anchors
 from .day import as_date
@@ -55,7 +55,7 @@ class Command(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         name = prog_name or self.name or ""
-        hold_streams()
+        streams.hold_streams()
         try:
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             code = result if isinstance(result, int) else DONE
@@ -71,15 +71,12 @@ class Command(click.Group):
         except click.ClickException as error:
             code = tell(name, error.format_message(), error.exit_code)
         except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-            forget_output()
+            streams.forget_output()
             code = DONE
         except tuple(self.failures) as error:
             code = tell(name, _told(error), next(self.failures[k] for k in self.failures if isinstance(error, k)))
         except OSError as error:
-            what = error.filename or "what it writes"
-            if not error.filename:
-                forget_output()  # what it could not take it would be offered again at the end
-            code = tell(name, f"{what}: {error.strerror or error}; mend that and type it again", REFUSED)
+            code = tell(name, streams.told(error), REFUSED)
         sys.exit(code)
 
 
@@ -104,8 +101,11 @@ def tell_faults(name: str, file: object, shown: Iterable[str], count: int, then:
     for line in lines:
         click.echo(line, err=True)
     more = f", the first {len(lines)} shown" if count > len(lines) else ""
-    faults = "1 fault" if count == 1 else f"{count} faults"
-    return tell(name, f"{file} is refused whole: {faults}{more}; {then}", REFUSED)
+    return tell(name, f"{file} is refused whole: {faults_in_words(count)}{more}; {then}", REFUSED)
+
+
+def faults_in_words(count: int) -> str:
+    return "1 fault" if count == 1 else f"{count} faults"
 
 
 def print_json(value: object) -> None:

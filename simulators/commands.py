@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
+from shebao import streams
 from shebao.codecs.settings import SettingsError
-from shebao.streams import forget_output, hold_streams
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -28,7 +28,7 @@ class Stop(click.ClickException):
 class OneLineCommand(click.Command):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         name = self.name or ""
-        hold_streams()
+        streams.hold_streams()
         try:
             result = super().main(args, prog_name=name, **{**extra, "standalone_mode": False})
             status = result if isinstance(result, int) else 0
@@ -48,13 +48,10 @@ class OneLineCommand(click.Command):
         except click.Abort:
             status = _tell(name, "interrupted", INTERRUPTED)
         except BrokenPipeError:
-            forget_output()
+            streams.forget_output()
             status = FAILED
         except OSError as fault:
-            what = fault.filename or "what it writes"
-            if not fault.filename:
-                forget_output()  # what it could not take it would be offered again at the end
-            status = _tell(name, f"{what}: {fault.strerror or fault}; mend that and type it again", REFUSED)
+            status = _tell(name, streams.told(fault), REFUSED)
         sys.exit(status)
 
 

@@ -17,6 +17,13 @@ def hold_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def told(error: OSError) -> str:
+    """An error of the operating system as one line for the user; an output that failed is not offered its rest."""
+    if not error.filename:
+        forget_output()
+    return f"{error.filename or 'what it writes'}: {error.strerror or error}; mend that and type it again"
+
+
 def forget_output() -> None:
     """Nobody takes our output any more: what is still to come goes to the null device, without a word at the end."""
     null = os.open(os.devnull, os.O_WRONLY)
