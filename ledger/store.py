@@ -14,12 +14,11 @@ from typing import Final
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from . import postgres, sqlite
+from . import sqlite
 from .backend import Backend, CommitInDoubt, StoreError
 from .batch import Answer, Encode, run
 from .facts import REPLY_DEADLINE_US, Decision, Request
 from .migrations import is_current, upgrade
-from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
 from .statements import Statements
 
@@ -35,7 +34,11 @@ def open_store(url: str, reply_deadline_us: int = REPLY_DEADLINE_US) -> Store:
 
 
 def make_backend(url: str) -> Backend:
-    return SqliteBackend(url) if _is_sqlite(url) else PostgresBackend(url)
+    if _is_sqlite(url):
+        return SqliteBackend(url)
+    from .postgres import PostgresBackend  # not above: a command over SQLite starts without its driver
+
+    return PostgresBackend(url)
 
 
 def migrate(url: str) -> list[str]:
@@ -47,6 +50,8 @@ def migrate(url: str) -> list[str]:
             raise StoreError(f"{sqlite.database_file(url)}: {error.strerror}") from error
         engine = sqlite.make_engine(url, create=True)
     else:
+        from . import postgres
+
         engine = postgres.make_engine(url)
     try:
         with _told(), engine.connect().execution_options(immediate=True) as connection, connection.begin():

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
-from shebao.ledger import schema_day
+from shebao.ledger import migrations, schema_day
 from shebao.ledger.migrations import is_current
 from shebao.ledger.schema import metadata
 from shebao.ledger.store import migrate, open_store
@@ -26,6 +27,22 @@ def test_migrations_make_what_the_schema_describes(database_url: str) -> None:
         assert is_current(connection)
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+    store.close()
+
+
+def test_the_version_that_is_looked_for_is_the_newest() -> None:
+    assert ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads() == [migrations.HEAD]
+
+
+@pytest.mark.parametrize("revisions", [[], ["0000"], ["0001", "0002"]])
+def test_another_version_is_not_current(database_url: str, revisions: list[str]) -> None:
+    migrate(database_url)
+    store = open_store(database_url)
+    with store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+        for revision in revisions:
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+        assert not is_current(connection)
     store.close()
 
 
