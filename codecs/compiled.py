@@ -8,6 +8,8 @@ the judge, so that there is one place only that says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 from . import message
@@ -104,8 +106,13 @@ class Codec:
 
 def _compiled(source: str, names: dict[str, Any], name: str) -> Any:
     namespace: dict[str, Any] = {**names, "Decoded": Decoded}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
+    exec(_code(source, name), namespace)
     return namespace[name]
+
+
+@lru_cache(maxsize=FUNCTIONS_MAX)  # banks of one dialect, and the next daemon in this process, need the same
+def _code(source: str, name: str) -> CodeType:
+    return compile(source, f"<{name}>", "exec")
 
 
 def _keep(functions: dict[Any, Any], key: Any, value: Any) -> None:

@@ -99,7 +99,8 @@ class SqliteBackend:
 
     locks_rows = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, checkpoints: bool = True) -> None:
+        """checkpoints: whether a thread copies the log back; without, SQLite does so at times, within a commit."""
         self.path = database_file(url)
         self.engine = make_engine(url)
         self.statements = Statements(self.engine.dialect)
@@ -107,13 +108,14 @@ class SqliteBackend:
         self._moves = lru_cache(maxsize=8)(_move_text)
         self._connection: sqlite3.Connection | None = None
         self._checkpointer: Checkpointer | None = None
+        self._checkpoints = checkpoints
 
     def begin(self, writing: bool) -> None:
         try:
             if self._connection is None:
                 self._connection = connect(self.path)
                 self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            if self._checkpointer is None:
+            if self._checkpointer is None and self._checkpoints:
                 self._checkpointer = Checkpointer(self.path)
             if writing:
                 begin_immediate(self._connection)

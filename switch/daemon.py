@@ -7,7 +7,7 @@ first, then the cut-overs that were missed, then the ports, then READY; at the e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -34,7 +34,6 @@ from .metrics import Metrics, read_store_facts
 from .nightfall import Nightfall, Works
 from .replies import decided
 from .tally import Tally
-from .writer import Writer
 
 TICK_S: Final = 1.0
 STOP_LOOK_S: Final = 0.02  # between looks whether all lines are gone
@@ -50,6 +49,13 @@ READ_ONCE: Final = (
 Read = Callable[[], tuple[SwitchSettings, Mapping[str, Dialect]]]  # reads configuration and dialects again
 
 
+class Writer(Protocol):
+    """Where the lane's work is done, one piece after another: `writer.Writer`."""
+
+    def run(self, work: Callable[[], object], done: Callable[[object], None]) -> None: ...
+    def stop(self) -> None: ...
+
+
 class Daemon:
     """The running switch. `start` once; `reload` and `stop` on signals. All on the reactor's thread."""
 
@@ -60,6 +66,7 @@ class Daemon:
         dialects: Mapping[str, Dialect],
         master: Master,
         store: Store,
+        writer: Writer,
         end_of_day: EndOfDay,
         reading: Reading,
         now_us: Callable[[], int],
@@ -74,7 +81,7 @@ class Daemon:
         self.stopped: Deferred[None] = Deferred()  # fires when all is answered, or shutdown_s is over
         self.ports: dict[str, Any] = {}
         self._threads = reactor.getThreadPool()
-        self._writer = Writer(reactor.callFromThread)
+        self._writer = writer
         self._codecs = {bank: warmed(Codec(dialect)) for bank, dialect in dialects.items()}
         self._keyring = Keyring(((bank, dialect.mac) for bank, dialect in dialects.items()), master, reading)
         self._lane = Lane(store, self._writer.run, reactor, now_us, self._encode, settings.limits, log)

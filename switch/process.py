@@ -23,6 +23,7 @@ from shebao.ledger.store import Store
 from .daemon import Daemon, port_taken
 from .endofday import EndOfDay
 from .logs import LogWriter, make_log, take_over
+from .writer import Writer
 
 STANDARD_ERROR: Final = 2
 reactor: Any = _reactor
@@ -44,7 +45,8 @@ def serve(
     log = make_log(logs, now_us)
     take_over(log)
     end_of_day = EndOfDay(settings, dialects, store.reading, anchor)
-    daemon = Daemon(reactor, settings, dialects, master, store, end_of_day, store.reading, now_us, log, logs)
+    writer = Writer(reactor.callFromThread)
+    daemon = Daemon(reactor, settings, dialects, master, store, writer, end_of_day, store.reading, now_us, log, logs)
     systemd = os.environ.get("NOTIFY_SOCKET")
 
     def stop(*_: object) -> None:
