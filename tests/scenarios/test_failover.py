@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from shebao_harness import Line, Reply, Switch, bill_number, moment
 
@@ -18,28 +17,9 @@ AMOUNT = 48_000
 def pair(servers: Any) -> tuple[Any, Any]:
     primary = servers()
     primary.start(synchronous_standby_names="*", fsync="on")
-    with psycopg.connect(
-        host="127.0.0.1", port=primary.port, user="shebao", dbname="postgres", autocommit=True
-    ) as conn:
-        conn.execute("SET synchronous_commit = local")
-        conn.execute("CREATE DATABASE books")
+    primary.execute("SET synchronous_commit = local", "CREATE DATABASE books")
     standby = servers(initdb=False)
-    standby.run(
-        "pg_basebackup",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(primary.port),
-        "-U",
-        "shebao",
-        "-D",
-        str(standby.data),
-        "-R",
-        "-c",
-        "fast",
-        "-X",
-        "stream",
-    )
+    standby.follow(primary)
     standby.start(fsync="on")
     return primary, standby
 
@@ -61,10 +41,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, postgres_servers: Any) -> 
                     line.money("0200", f"{n:06d}", bill, AMOUNT, when=when)
                 answered = {r.fields[11]: r for r in (line.receive() for _ in range(BEFORE // 3))}
                 primary.stop(signal.SIGKILL)
-                with psycopg.connect(
-                    host="127.0.0.1", port=standby.port, user="shebao", dbname="postgres", autocommit=True
-                ) as conn:
-                    conn.execute("SELECT pg_promote(true, 60)")
+                standby.promote()
                 first = dict(answered)
                 for n, bill in enumerate(bills, 1):  # whatever became of the first, a bank repeats until it knows
                     reply = persist(line, switch, f"{n:06d}", bill, when, answered)

@@ -3,20 +3,18 @@ and started, frozen and thawed. The daemon is never restarted (wire.md section 6
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from shebao_harness import Line, Switch, bill_number, moment
+
+from shebao.simulators.proxy import Proxy
 
 AMOUNT = 48_000
 ROUNDS_MAX = 20_000  # of a loop that waits for something to be seen
@@ -34,7 +32,6 @@ def own(postgres_servers: Any) -> Iterator[Any]:
         server.execute("CREATE DATABASE books")
         yield server
     finally:
-        thaw(server)
         server.remove()
 
 
@@ -62,68 +59,6 @@ def payments(server: Any) -> int:
 
 
 # -- the answer to COMMIT is lost ------------------------------------------------------------------------------
-
-
-class Proxy:
-    """Between daemon and server. `lose`: at the next COMMIT of a payment the line breaks, before the server has the
-    "question" or after it has given the "answer"; with `shut_after` nobody gets through from then until `opened`."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.lose = ""  # "question" or "answer"
-        self.lost = threading.Event()
-        self.shut_after = False
-        self.opened = threading.Event()
-        self.opened.set()
-        self.door = socket.create_server(("127.0.0.1", 0))
-        self.here = self.door.getsockname()[1]
-        self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self.opened.set()
-        with suppress(OSError):
-            self.door.shutdown(socket.SHUT_RDWR)
-        self.door.close()
-        for pair in self.pairs:
-            for one in pair:
-                one.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                daemon, _ = self.door.accept()
-                if not self.opened.is_set():
-                    daemon.close()
-                    continue
-                server = socket.create_connection(("127.0.0.1", self.port))
-                self.pairs.append((daemon, server))
-                threading.Thread(target=self._carry, args=(daemon, server), daemon=True).start()
-
-    def _carry(self, daemon: socket.socket, server: socket.socket) -> None:
-        wrote = False  # rows into the books: a probe's COMMIT, or a reader's, is not meant
-        with daemon, server, suppress(OSError):
-            while True:
-                for one in select.select([daemon, server], [], [])[0]:
-                    data = one.recv(65536)
-                    if not data:
-                        return
-                    if one is daemon and b"COMMIT" in data:
-                        if wrote and self.lose:
-                            self._lose(server, data)
-                            return
-                        wrote = False
-                    wrote = wrote or (one is daemon and b"COPY payment" in data)
-                    (server if one is daemon else daemon).sendall(data)
-
-    def _lose(self, server: socket.socket, data: bytes) -> None:
-        what, self.lose = self.lose, ""
-        if self.shut_after:
-            self.opened.clear()
-        if what == "answer":
-            server.sendall(data)
-            assert server.recv(65536)  # it has committed, and said so
-        self.lost.set()
 
 
 @pytest.fixture
@@ -192,27 +127,6 @@ def in_doubt_rounds(line: Line, bill: str) -> list[str]:
 # -- stopped, frozen -------------------------------------------------------------------------------------------
 
 
-def family(server: Any) -> list[int]:
-    """The server's process and its children."""
-    if server.process is None or server.process.poll() is not None:
-        return []
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
-
-
-def freeze(server: Any) -> None:
-    for pid in family(server):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-
-
-def thaw(server: Any) -> None:
-    for pid in family(server):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_server_that_is_away_is_91_and_back_without_a_restart(tmp_path: Path, own: Any) -> None:
@@ -233,7 +147,7 @@ def test_a_server_that_is_away_is_91_and_back_without_a_restart(tmp_path: Path, 
 def ways_to_be_away(own: Any) -> list[tuple[Callable[[], None], Callable[[], None]]]:
     return [
         (lambda: own.stop(signal.SIGINT), own.start),
-        (lambda: freeze(own), lambda: thaw(own)),
+        (own.freeze, own.thaw),
         (lambda: own.stop(signal.SIGQUIT), own.start),
     ]
 
