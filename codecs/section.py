@@ -15,6 +15,7 @@ from typing import Any, Final
 
 SHOWN_CHARACTERS_MAX: Final = 60  # of a wrong value in an error line
 SHOWN_KEYS_MAX: Final = 12  # of the keys that would be right
+KEY_PARTS_MAX: Final = 20  # of a dotted key or the name of a table; reading it takes time with the square of them
 
 _TYPE_NAMES: Final = {
     str: "text",
@@ -25,6 +26,11 @@ _TYPE_NAMES: Final = {
     dict: "a table",
 }
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+# Possessive, so that looking for it takes no longer than the text is. It finds one inside of a text or comment too.
+_KEY_PART: Final = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY: Final = re.compile(
+    rf"(?<![A-Za-z0-9_\\-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{KEY_PARTS_MAX}}}"
+)
 
 
 class SettingsError(Exception):
@@ -48,7 +54,10 @@ def show(value: object) -> str:
     elif isinstance(value, datetime.date | datetime.time):  # a datetime is a date too
         text = value.isoformat()
     else:
-        text = repr(value)
+        try:
+            text = repr(value)
+        except ValueError:  # a whole number of more digits than Python writes
+            text = "a number of very many digits"
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
@@ -176,6 +185,10 @@ class Section:
 
 def read_toml(text: str, source: str) -> Section:
     """The whole file as a Section. Raises SettingsError with the line for what is no TOML."""
+    if long_key := _LONG_KEY.search(text):
+        place = f"line {text.count(chr(10), 0, long_key.start()) + 1}"
+        wrong = f"a key of more than {KEY_PARTS_MAX} parts"
+        raise SettingsError(source, place, wrong, "write tables a few levels deep")
     try:
         return Section(tomllib.loads(text), source)
     except RecursionError:

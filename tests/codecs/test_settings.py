@@ -243,6 +243,27 @@ def test_a_wrong_tls_table():
 # Garbage
 
 
+@pytest.mark.parametrize("key", ["institution", "database", "more"])
+def test_a_number_of_more_digits_than_python_writes(key):
+    """Read from hex there is no limit, written in decimal there is."""
+    text = f"[switch]\n{key} = 0x{'f' * 4000}\n" + SMALL.partition("[switch]\n")[2].replace(f"{key} =", "other =")
+    assert refusal(text).startswith("switch.toml: ")
+
+
+@pytest.mark.parametrize("part", ["a", "a-1", '"a b"', "'x'", r'"\""', r'"\\"'])
+@pytest.mark.parametrize("dot", [".", " .\t"])
+def test_a_key_of_too_many_parts_is_refused_before_it_costs_hours(part, dot):
+    for text in (dot.join([part] * 100_000) + " = 1", f"[{dot.join([part] * 100_000)}]"):
+        assert refusal(f"# one\n{text}\n") == (
+            "switch.toml: line 2: a key of more than 20 parts; write tables a few levels deep"
+        )
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "'" * 1_000_000, '"\\' * 500_000, "a" + " " * 1_000_000, "a." * 9])
+def test_looking_for_such_a_key_takes_no_longer_than_the_text(text):
+    assert "not TOML" in refusal(text)
+
+
 def load_or_refuse(text: str) -> None:
     try:
         load(text)
