@@ -166,7 +166,7 @@ _TREE: Final = _qualified(_LAYOUT)
 
 
 class _Refused(Exception):
-    """Ends the reading: arguments are what is wrong and what would be right."""
+    """Ends the reading: arguments are what is wrong, what would be right, and the line unless the parser knows it."""
 
 
 class _Reader:
@@ -362,11 +362,13 @@ def read_camt(
     spec: StatementSpec, bank: str, date: int, source: BinaryIO, control: bytes | None
 ) -> Iterator[StatementLine | LineFault]:
     reader = _Reader(spec, bank, date)
-    size, tail = 0, b""
+    size, tail, line = 0, b"", 1  # tail: what was screened last and may be the beginning of a DOCTYPE; its line
     try:
         while chunk := source.read(CHUNK_BYTES):
-            _screen(tail + chunk)
-            tail = chunk[-len(_DOCTYPE) :]
+            screened = tail + chunk
+            _screen(screened, line)
+            tail = screened[1 - len(_DOCTYPE) :]
+            line += screened.count(b"\n", 0, len(screened) - len(tail))
             size += len(chunk)
             if size > FILE_BYTES_MAX:
                 raise _Refused("the file is larger than 2 GiB", "send at most 2 GiB")
@@ -383,21 +385,24 @@ def read_camt(
             LineFault(error.lineno, f"no well-formed XML in UTF-8: {expat.ErrorString(error.code)}", "send it whole")
         )
     except _Refused as refused:
-        wrong, right = refused.args
-        reader.found.append(LineFault(reader.parser.CurrentLineNumber if size else 0, wrong, right))
+        wrong, right, *known = refused.args
+        place = known[0] if known else reader.parser.CurrentLineNumber if size else 0
+        reader.found.append(LineFault(place, wrong, right))
     yield from reader.found
 
 
 _DOCTYPE: Final = b"<!DOCTYPE"
 
 
-def _screen(data: bytes) -> None:
+def _screen(data: bytes, line: int) -> None:
     """Before the parser sees it: expat parses the rest of a chunk even after a handler has refused, and takes
-    UTF-16 for what it is whatever it was told."""
-    if b"\0" in data:
-        raise _Refused("bytes that are no XML text in UTF-8", "write the document in UTF-8")
-    if _DOCTYPE in data:
-        raise _Refused("the XML has a DOCTYPE", "write the document without DOCTYPE and entities")
+    UTF-16 for what it is whatever it was told. line: that on which the data begin."""
+    for never, wrong, right in (
+        (b"\0", "bytes that are no XML text in UTF-8", "write the document in UTF-8"),
+        (_DOCTYPE, "the XML has a DOCTYPE", "write the document without DOCTYPE and entities"),
+    ):
+        if (at := data.find(never)) >= 0:
+            raise _Refused(wrong, right, line + data.count(b"\n", 0, at))
 
 
 def _check_bounds(reader: _Reader, size: int) -> None:

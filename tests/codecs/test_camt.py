@@ -178,7 +178,8 @@ def test_a_doctype_is_refused_whatever_it_holds(kit, doctype):
     document = document.replace(b"T0000001", b"&j;")
     lines, faults = kit.reading("boc", document)
     assert lines == [] and len(faults) == 1
-    assert str(faults[0]).endswith("the XML has a DOCTYPE; write the document without DOCTYPE and entities")
+    line = document[: document.index(b"<!DOCTYPE")].count(b"\n") + 1
+    assert str(faults[0]) == f"line {line}: the XML has a DOCTYPE; write the document without DOCTYPE and entities"
 
 
 @pytest.mark.parametrize("offset", range(10))
@@ -186,6 +187,27 @@ def test_a_doctype_across_two_reads_is_refused(kit, offset):
     declaration = b'<?xml version="1.0"?>'
     filler = b"\n" * (camt.CHUNK_BYTES - len(declaration) - offset)
     assert "DOCTYPE" in told(kit, declaration + filler + b"<!DOCTYPE Document><Document/>")[0]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 8, 9, 10])
+def test_a_doctype_is_refused_however_few_bytes_a_read_gives(kit, step):
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(step)
+
+    source = Slow(b'<?xml version="1.0"?>\n\n<!DOCTYPE Document [<!ENTITY a "ha">]><Document/>')
+    faults = kit.split(read(kit.SPECS["boc"], "boc", kit.DATE, source))[1]
+    assert [str(fault) for fault in faults] == [
+        "line 3: the XML has a DOCTYPE; write the document without DOCTYPE and entities"
+    ]
+
+
+def test_a_nul_has_its_line(kit):
+    document = kit.written("boc", [kit.PAYMENT])[0]
+    line = document[: document.index(b"T0000001")].count(b"\n") + 1
+    assert told(kit, document.replace(b"T0000001", b"T\x00")) == [
+        f"line {line}: bytes that are no XML text in UTF-8; write the document in UTF-8"
+    ]
 
 
 def test_entities_without_a_doctype(kit):
