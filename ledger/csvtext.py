@@ -55,7 +55,8 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str] | Fault:
         except UnicodeDecodeError as error:
             tried.append(error)
     worst = max(tried, key=lambda error: error.start)  # the encoding that went further is the likelier one
-    line = len(re.findall(rb"\r\n|\n|\r", data[: worst.start])) + 1
+    ends = [data.count(end, 0, worst.start) for end in (b"\n", b"\r", b"\r\n")]
+    line = ends[0] + ends[1] - ends[2] + 1
     what = worst.encoding.upper() if encoding else "UTF-8 or GB18030"
     return Fault(line, f"byte 0x{data[worst.start]:02X} is no {what}", "save the file again, or give its --encoding")
 

@@ -120,9 +120,11 @@ def _contradictions(
         yield Fault(line, "the dates are out of order", "issued, due, last_day: each the same day or later")
     if sum(fen for _, fen in parts) > AMOUNT_MAX:
         yield Fault(line, f"the parts add up to more than {AMOUNT_MAX} fen", "make two bills")
-    for place, (kind, _) in enumerate(parts):
-        if kind in [other for other, _ in parts[:place]]:
-            yield Fault(group[place].line, f"insurance type {kind} stands twice in one bill", "add the two amounts")
+    kinds: set[str] = set()
+    for record, (kind, _) in zip(group, parts, strict=True):
+        if kind in kinds:
+            yield Fault(record.line, f"insurance type {kind} stands twice in one bill", "add the two amounts")
+        kinds.add(kind)
 
 
 # -- people -----------------------------------------------------------------------------------------------

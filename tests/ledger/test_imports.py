@@ -1,10 +1,11 @@
 """Imports: the whole file or none of it, each fault with its physical line, and payments going on beside."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from shebao.ledger import imports
+from shebao.ledger import csvtext, imports, records
 from shebao.ledger.imports import Busy, Pace, Refused, import_bills, import_people
 
 HEADER = (
@@ -90,6 +91,38 @@ def test_encodings(clerk: Clerk) -> None:
     short = text(line(NUMBERS[2], payer_name="毛石", office="")).encode("gb18030")
     assert clerk.bills(short, encoding="gb18030").encoding == "gb18030"
     assert clerk.till.rows("SELECT payer_name FROM bill ORDER BY number") == [("沈建国",), ("𠮷野·䮌",), ("毛石",)]
+
+
+def test_a_bad_byte_behind_many_lines_costs_no_more_than_the_file() -> None:
+    data = b"\r\n" * 500_000 + b"\n\r" * 500_000 + b"\xff"
+    tracemalloc.start()
+    try:
+        fault = csvtext.decode(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(fault, csvtext.Fault) and fault.line == 1_000_002
+    assert peak < 4 * len(data)
+
+
+def test_a_bill_of_very_many_lines_is_gone_through_a_few_times_only() -> None:
+    """Else a file of one bill's lines alone would take time with their square: hours for a permitted size."""
+
+    class Parts(list[tuple[str, int]]):
+        walks = 0
+
+        def __iter__(self) -> Any:
+            self.walks += 1
+            return super().__iter__()
+
+        def __getitem__(self, place: Any) -> Any:
+            raise AssertionError("a slice for each line")
+
+    parts = Parts([("170", 1)] * 500)
+    common = (NUMBERS[0], PAYER, "", "", 202601, 202612, 20261123, 20261123, 20261123, False)
+    group = [csvtext.Record(place, {}) for place in range(2, 502)]
+    faults = list(records._contradictions(2, group, common, parts, set()))
+    assert [fault.line for fault in faults] == list(range(3, 502)) and parts.walks <= 3
 
 
 def test_encodings_that_fail(clerk: Clerk) -> None:
