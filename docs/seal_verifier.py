@@ -55,14 +55,37 @@ def check_tables(db, faults):
     return seals
 
 
-def check_anchors(logs, key, seals, faults):
+def brought_back(name, logs):
+    """Book -> events, of an old log: what it signed beyond was lost by one of the restores after it."""
+    limits, after = {}, {}
     for log, data in logs:
+        kind, *fields = data.split(b"\n")[0].decode(errors="replace").split(" ")
+        if kind == "shebao-restore-1" and len(fields) == 6:
+            after[fields[3]] = log.name, [one.split(":") for one in fields[2].split(",")]
+    for _ in after:
+        name, books = after.get(name, (name, []))
+        for book, events in books:
+            limits[int(book)] = min(int(events), limits.get(int(book), int(events)))
+    return limits
+
+
+def check_anchors(logs, key, seals, faults):
+    ends = {log.name: data.rstrip(b"\n").rpartition(b" ")[2].decode(errors="replace") for log, data in logs}
+    for log, data in logs:
+        limits = brought_back(log.name, logs)
         for number, line in enumerate(data.split(b"\n")[:-1], 1):
             signed, _, signature = line.rpartition(b" ")
             try:
-                _, _, _, book, events, head, _ = signed.decode().split(" ")
                 if key is not None:
                     key.verify(bytes.fromhex(signature.decode()), signed)
+                if number == 1 and signed.startswith(b"shebao-restore-1 "):
+                    old, last = signed.decode().split(" ")[-2:]
+                    if old != "-" and (old not in ends or last not in (ends[old], "-")):
+                        faults.append(f"anchor {log}:1: goes on from {old}, which is not there, or ends otherwise")
+                    continue
+                _, _, _, book, events, head, _ = signed.decode().split(" ")
+                if int(events) > limits.get(int(book), int(events)):
+                    continue  # of the time that a restore lost
                 if seals.get((int(book), int(events)), b"").hex() != head:
                     faults.append(f"anchor {log}:{number}: event {book}/{events} is not there, or not as signed")
             except Exception as error:  # it is no anchor, or not signed with this key
@@ -72,7 +95,7 @@ def check_anchors(logs, key, seals, faults):
 def main(file, folder=None, public_key=None):
     faults, logs, key = [], [], None
     if folder is not None:  # before the tables are read: what was signed until now is in them
-        logs = [(log, log.read_bytes()) for log in sorted(Path(folder).glob("*.log"))]
+        logs = [(log, log.read_bytes()) for log in sorted(Path(folder).glob("*.log*")) if log.suffix != ".next"]
     with sqlite3.connect(f"{Path(file).absolute().as_uri()}?mode=ro", uri=True) as db:
         db.execute("BEGIN")  # all of one moment
         seals = check_tables(db, faults)

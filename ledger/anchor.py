@@ -5,18 +5,25 @@ stand elsewhere too. `Anchors.sign` appends one line for each book that has news
 off the machine; `read` gives the lines back. What they prove is `verify`'s affair; the format for an auditor is in
 docs/seal.md.
 
-A line, its fields separated by one blank (a log that goes on after a restore will begin with another first word):
+A line, its fields separated by one blank:
 
     shebao-anchor-1 TIME BANK BOOK EVENTS HEAD DATE SIGNATURE
 
 TIME is ISO 8601 in CST, HEAD the seal of event number EVENTS in hex, DATE that event's settlement date (YYYYMMDD),
-SIGNATURE the Ed25519 signature in hex over the line's bytes before the blank in front of it.
+SIGNATURE the Ed25519 signature in hex over the line's bytes before the blank in front of it. A log that a restore began
+(`relog`) has a first line of another kind:
+
+    shebao-restore-1 TIME BANK BOOK:EVENTS[,BOOK:EVENTS...] OLD LAST SIGNATURE
+
+EVENTS is how many events of the book the restore brought back, OLD the name that the log before has now, and LAST the
+signature of its last line; `-` for both where there was none.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +42,8 @@ from .store import Reading
 FOLDER: Final = "seal"  # under the state directory
 PUBLIC_KEY: Final = "public.key"
 KIND: Final = "shebao-anchor-1"
+RESTORED: Final = "shebao-restore-1"
+NONE: Final = "-"  # instead of an old log's name and last signature
 LINE_BYTES_MAX: Final = 1024
 TAIL_BYTES: Final = 64 * LINE_BYTES_MAX  # where the latest line of a book is looked for first
 
@@ -56,11 +65,30 @@ class Anchor(NamedTuple):
     signature: bytes
 
     def is_signed_by(self, key: Ed25519PublicKey) -> bool:
-        try:
-            key.verify(self.signature, self.signed)
-        except InvalidSignature:
-            return False
-        return True
+        return is_signed_by(self, key)
+
+
+class Restored(NamedTuple):
+    """The first line of a log that a restore began."""
+
+    time: str
+    bank: str
+    books: tuple[tuple[int, int], ...]  # book, how many events of it were brought back
+    old: str  # the name of the log before; NONE
+    last: str  # the signature, in hex, of its last line; NONE
+    signed: bytes
+    signature: bytes
+
+    def is_signed_by(self, key: Ed25519PublicKey) -> bool:
+        return is_signed_by(self, key)
+
+
+def is_signed_by(line: Anchor | Restored, key: Ed25519PublicKey) -> bool:
+    try:
+        key.verify(line.signature, line.signed)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class Anchors:
@@ -92,7 +120,7 @@ class Anchors:
     def _sign_bank(self, bank: str) -> int:
         """The heads are read while the log is locked: so what a log tells was in the tables before they are read."""
         path = log_path(self._folder, bank)
-        with _locked(path) as log, self._reading() as connection:
+        with locked(path) as log, self._reading() as connection:
             columns = book.c.book_id, book.c.next_seq, book.c.seal
             heads = connection.execute(select(*columns).where(book.c.bank == bank).order_by(book.c.book_id)).all()
             lines = []
@@ -144,8 +172,26 @@ def log_path(folder: Path, bank: str) -> Path:
     return folder / f"{bank}.log"
 
 
-def parse(line: bytes) -> Anchor | None:
+def old_logs(folder: Path, bank: str = "*") -> list[Path]:
+    """The logs that a restore ended: `<bank>.log.1` and so on, oldest first."""
+    numbered = [path for path in folder.glob(f"{bank}.log.*") if _NUMBER.fullmatch(path.name.rpartition(".")[2])]
+    return sorted(numbered, key=lambda path: (bank_of(path), int(path.name.rpartition(".")[2])))
+
+
+def bank_of(path: Path) -> str:
+    """The bank whose log, or old log, this is by its name."""
+    return path.name.partition(".log")[0]
+
+
+_NUMBER: Final = re.compile("[1-9][0-9]{0,5}")
+_HEX_64: Final = re.compile("[0-9a-f]{128}")  # a signature's 64 bytes
+_BOOKS: Final = re.compile("[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18})*")
+
+
+def parse(line: bytes) -> Anchor | Restored | None:
     """One line without its line end; None if it is none."""
+    if line.startswith(f"{RESTORED} ".encode()):
+        return _parse_restored(line)
     signed, _, signature = line.rpartition(b" ")
     try:
         kind, time, bank, book_id, events, head, date = signed.decode("ascii").split(" ")
@@ -160,7 +206,30 @@ def parse(line: bytes) -> Anchor | None:
     return anchor
 
 
-def read(path: Path, size: int) -> Iterator[tuple[int, Anchor | None]]:
+def _parse_restored(line: bytes) -> Restored | None:
+    signed, _, signature = line.rpartition(b" ")
+    try:
+        _, time, bank, books, old, last = signed.decode("ascii").split(" ")
+        stem, _, number = old.rpartition(".")
+        named = old == NONE or (stem == f"{bank}.log" and _NUMBER.fullmatch(number))
+        signatures = (signature.decode("ascii"), *([] if last == NONE else [last]))
+        if not named or not _BOOKS.fullmatch(books) or not all(map(_HEX_64.fullmatch, signatures)):
+            return None
+        pairs = tuple((int(book_id), int(events)) for book_id, events in (one.split(":") for one in books.split(",")))
+        return Restored(time, bank, pairs, old, last, signed, bytes.fromhex(signature.decode("ascii")))
+    except ValueError:
+        return None
+
+
+def first_line(path: Path) -> Restored | None:
+    """What the log says of a restore that began it."""
+    with path.open("rb") as log:
+        line = log.readline(LINE_BYTES_MAX)
+    found = parse(line[:-1]) if line.endswith(b"\n") else None
+    return found if isinstance(found, Restored) else None
+
+
+def read(path: Path, size: int) -> Iterator[tuple[int, Anchor | Restored | None]]:
     """Line numbers and anchors of the first `size` bytes of a log; None for a line that is none.
 
     Streams. A last line without its line end is still being written, or was when the power failed: it is left out.
@@ -177,11 +246,16 @@ def read(path: Path, size: int) -> Iterator[tuple[int, Anchor | None]]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
+def locked(path: Path) -> Iterator[IO[bytes]]:
     """The log, locked against other processes, with whole lines only: a line cut off by a power failure goes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    with os.fdopen(descriptor, "a+b") as log:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.fdopen(descriptor, "a+b")
         fcntl.flock(log, fcntl.LOCK_EX)
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            break
+        log.close()  # a restore began another log while we waited
+    with log:
         size = os.fstat(descriptor).st_size
         log.seek(max(0, size - LINE_BYTES_MAX))
         torn = log.read().rpartition(b"\n")[2]
@@ -202,7 +276,7 @@ def _latest(log: IO[bytes], path: Path, book_id: int) -> Anchor | None:
             anchor = parse(line)
             if anchor is None:
                 raise AnchorError(f"{path} has a line that is no anchor; type: ledgerctl verify")
-            if anchor.book_id == book_id:
+            if isinstance(anchor, Anchor) and anchor.book_id == book_id:
                 return anchor
     return None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +12,10 @@ from sqlalchemy import select
 from shebao.codecs.columns import format_yuan
 from shebao.codecs.errors import Code
 from shebao.codecs.numbers import bill_ok, digits_only
-from shebao.codecs.settings import SwitchSettings
 
 from . import schema
 from .anchor import FOLDER
+from .backup_cli import backup, restore
 from .books import ensure_books
 from .commands import (
     DATE,
@@ -31,6 +29,7 @@ from .commands import (
     config_option,
     faults_in_words,
     json_option,
+    operator_of,
     print_json,
     sign_heads,
     store_of,
@@ -43,7 +42,7 @@ from .config import read_settings
 from .csvtext import ENCODINGS, FILE_BYTES_MAX
 from .day import date_of
 from .facts import BUREAU_BOOK_ID, KeyClass, Request
-from .history import Entry, balances, bill_story, payment_story, sides, unknown_bill_story
+from .history import Entry, balances, bill_story, given_in_a_lost_time, payment_story, sides, unknown_bill_story
 from .imports import Refused, Taken, import_bills, import_people
 from .secrets import SecretsError, load_master
 from .store import migrate
@@ -178,6 +177,9 @@ def payment(config: Path, receipt: str, as_json: bool) -> None:
         raise Stop(f"receipt number {receipt} has a wrong check digit; compare it with the receipt", REFUSED)
     with store_of(read_settings(config)) as store, store.reading() as conn:
         found = payment_story(conn, receipt)
+        lost = "" if found is not None else given_in_a_lost_time(conn, receipt)
+    if lost:
+        raise Stop(f"there is no receipt {receipt}; {lost}", REFUSED)
     if found is None:
         raise Stop(f"there is no receipt {receipt}; compare the number with the receipt", REFUSED)
     taken, entries, moved = found
@@ -229,7 +231,7 @@ def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_r
     now_us = wall_us()
     request = Request(
         service="withdraw", book_id=BUREAU_BOOK_ID, bank="", mti="", key_class=KeyClass.NONE, trace=0, moment=0,
-        received_us=now_us, echo={}, bill=number, operator=_operator(settings, operator), reason=reason,
+        received_us=now_us, echo={}, bill=number, operator=operator_of(settings, operator), reason=reason,
     )  # fmt: skip
     with store_of(settings) as store:
         answer = store.foresee(request, wall_us) if dry_run else store.act(request, wall_us)
@@ -240,17 +242,6 @@ def withdraw(config: Path, number: str, reason: str, operator: str | None, dry_r
     if answer.code != Code.APPROVED:
         raise Stop(f"{answer.decision.note}; see: ledgerctl bill {number}", REFUSED)
     click.echo(f"bill {number} would be withdrawn; nothing was written" if dry_run else answer.decision.note)
-
-
-def _operator(settings: SwitchSettings, declared: str | None) -> str:
-    """Who acts: the system's user, or whom `--operator` names where that is believed (settlement.md section 5)."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        user = f"uid {os.getuid()}"
-    if settings.operators_identity == "os" and declared not in (None, user):
-        raise Stop(f"[operators] identity is os: you are {user}; leave --operator out", REFUSED)
-    return declared or user
 
 
 # -- the whole --------------------------------------------------------------------------------------------
@@ -294,13 +285,12 @@ def verify(config: Path, as_json: bool) -> int:
     with store_of(settings) as store:
         proofs = prove(store.reading, Path(settings.state_dir) / FOLDER, wall_us(), public_key)
     if as_json:
-        told = [{**vars(proof), "findings": [finding._asdict() for finding in proof.findings]} for proof in proofs]
-        print_json(told)
+        print_json([{**vars(proof), "findings": [one._asdict() for one in proof.findings]} for proof in proofs])
     else:
         for proof in proofs:
             click.echo(f"{'WRONG' if proof.faults else 'right'}  {proof.name}  ({proof.looked_at:,} looked at)")
-            for finding in proof.findings:
-                click.echo(f"       {finding}")
+            for told in [*proof.notes, *proof.findings]:
+                click.echo(f"       {told}")
             if proof.faults > len(proof.findings):
                 click.echo(f"       ... {proof.faults:,} in all")
     wrong = [proof for proof in proofs if proof.faults]
@@ -311,14 +301,7 @@ def verify(config: Path, as_json: bool) -> int:
     return tell("ledgerctl", message, LOOK)
 
 
-# -- what comes later -------------------------------------------------------------------------------------
+# -- backup -----------------------------------------------------------------------------------------------
 
-def _announce(name: str, does: str) -> None:
-    @ledgerctl.command(name, help=f"{does} (not available yet).", context_settings={"ignore_unknown_options": True})
-    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
-    def later(rest: tuple[str, ...]) -> int:
-        raise Stop(f"{name} is not available yet; stop the switch and copy the database with its own tools", USAGE)
-
-
-_announce("backup", "Copy the live database into a file")
-_announce("restore", "Bring a backup back")
+ledgerctl.add_command(backup)
+ledgerctl.add_command(restore)

@@ -6,7 +6,9 @@ is a table from exception to status; a traceback is never shown. `banksim` has i
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +23,10 @@ from shebao import streams
 from shebao.codecs.settings import BankSettings, SettingsError, SwitchSettings
 
 from .anchor import FOLDER, AnchorError, Anchors
+from .backup import BackupError
 from .day import as_date
 from .imports import Busy
+from .relog import begin
 from .secrets import SecretsError, load_master
 from .store import CommitInDoubt, Store, StoreError, open_store
 
@@ -49,6 +53,7 @@ class Command(click.Group):
         SettingsError: USAGE,
         SecretsError: USAGE,
         Busy: REFUSED,
+        BackupError: REFUSED,
         StoreError: STORE,
         CommitInDoubt: STORE,
     }
@@ -165,6 +170,17 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
+def operator_of(settings: SwitchSettings, declared: str | None) -> str:
+    """Who acts: the system's user, or whom `--operator` names where that is believed (settlement.md section 5)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = f"uid {os.getuid()}"
+    if settings.operators_identity == "os" and declared not in (None, user):
+        raise Stop(f"[operators] identity is os: you are {user}; leave --operator out", REFUSED)
+    return declared or user
+
+
 @contextmanager
 def store_of(settings: SwitchSettings) -> Iterator[Store]:
     """The store, reachable and of this version, closed afterwards. Raises StoreError."""
@@ -177,9 +193,13 @@ def store_of(settings: SwitchSettings) -> Iterator[Store]:
 
 
 def anchors_of(settings: SwitchSettings, store: Store, now_us: Callable[[], int]) -> Anchors:
-    """Who signs the heads of the books. Raises SecretsError without a master key file that this user can read."""
-    signer = load_master(Path(settings.master_key_file)).signer()
-    return Anchors(store.reading, Path(settings.state_dir) / FOLDER, signer, now_us)
+    """Who signs the heads of the books. Raises SecretsError without a master key file that this user can read.
+
+    What a restore that was interrupted left to do with the logs is done first.
+    """
+    signer, folder = load_master(Path(settings.master_key_file)).signer(), Path(settings.state_dir) / FOLDER
+    begin(store.reading, folder, signer)
+    return Anchors(store.reading, folder, signer, now_us)
 
 
 def sign_heads(settings: SwitchSettings, store: Store, now_us: Callable[[], int]) -> str:

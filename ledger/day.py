@@ -23,6 +23,11 @@ AGREED: Final = frozenset({RECONCILED, SETTLED})
 DAY_US: Final = 86_400_000_000
 AGE_MAX_US: Final = DAY_US  # of a new request, in either direction
 AGE_MAX_ADVICE_US: Final = 7 * DAY_US  # of advices and reversals, into the past
+
+# No book gives out as many receipts of a date in 24 hours: 5,000 a second, all day long.
+RECEIPTS_A_DAY: Final = 432_000_000
+RECEIPTS_A_RESTORE: Final = 1_000_000  # beyond that pace, between two restores
+RESTORES_APART: Final = 100  # and then no more, since a date has 10^9 - 1 numbers
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAP_SPAN: Final = 8  # years at most from one 29 February to the next
 
@@ -171,4 +176,36 @@ def _closing(book: Book, facts: Facts) -> Effects:
     opened = add_days(book.open_date, 1)
     closed = closing._replace(state="CLOSED", closed_us=facts.now_us, last_seq=book.next_seq)
     fresh = Day(book.book_id, opened, "OPEN", facts.now_us, None, 0, 0, 0, 0, 0)
-    return Effects(kind="cutover", days=(closed, fresh), book=book._replace(open_date=opened, next_receipt=1))
+    after = book._replace(open_date=opened, next_receipt=first_receipt(book.next_receipt))
+    return Effects(kind="cutover", days=(closed, fresh), book=after)
+
+
+# -- restore ----------------------------------------------------------------------------------------------
+
+def first_receipt(next_receipt: int) -> int:
+    """The first receipt of a new date: 1, unless the book's gap after a restore reaches into it (`after_restore`)."""
+    return max(1, next_receipt - RECEIPTS_A_DAY)
+
+
+def after_restore(book: Book, now_us: int, earlier: int) -> int:
+    """The first receipt that a restored book gives: beyond all that it may have given since its backup was made.
+
+    What it gave is lost, so this rests on the clock: a date is opened on its day before at the earliest, and from
+    then on gave out fewer than RECEIPTS_A_DAY in any 24 hours, on whatever copy of the books. It holds for the dates
+    that follow as well, by `first_receipt`. earlier: restores that are known of; a later one always begins higher.
+    """
+    since_us = max(0, now_us - us_of(add_days(book.open_date, -1) * 1_000_000))
+    beyond = RECEIPTS_A_RESTORE * min(1 + earlier, RESTORES_APART)
+    return max(since_us * RECEIPTS_A_DAY // DAY_US + beyond, book.next_receipt + RECEIPTS_A_RESTORE)
+
+
+def restored(request: Request, facts: Facts) -> Decision:
+    """Begin a restored book anew: one event, and with it the gap in its receipts, up to `request.original_text`.
+
+    The bureau's book gives no receipts; its event only records the restore.
+    """
+    book = facts.books[request.book_id]
+    if not book.open_date:
+        return Decision(Code.APPROVED, effects=Effects(kind="restored", date=date_of(facts.now_us)))
+    gap_end = int(request.original_text)
+    return Decision(Code.APPROVED, effects=Effects(kind="restored", book=book._replace(next_receipt=gap_end)))

@@ -128,7 +128,7 @@ class Event(NamedTuple):
     seq: int
     date: int  # settlement date, as given at commit
     at_us: int
-    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw refused noop
+    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop
     key_class: int
     trace: int
     mti: str

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, or_, select, union_all
 
 from . import schema
 from .bills import status_on
-from .day import time_of
+from .day import add_days, date_of, time_of
 from .facts import Bill, Payment
 from .load import bill_of_row, payment_of_row
 
@@ -75,6 +75,21 @@ def payment_story(conn: Connection, receipt: str) -> tuple[Payment, list[Entry],
     moved = select(transfer).where(transfer.c.book_id == book_id, transfer.c.seq.in_(seqs))
     rows = conn.execute(moved.order_by(transfer.c.seq, transfer.c.line))
     return taken, entries, [{**row._mapping} for row in rows]
+
+
+def given_in_a_lost_time(conn: Connection, receipt: str) -> str:
+    """Why a receipt may be genuine although it is not in the books: they were restored from a backup. Else ""."""
+    event, date = schema.event, 20_000_000 + int(receipt[:6])
+    found = select(event.c.at_us).where(
+        event.c.book_id == int(receipt[6:10]), event.c.kind == "restored", event.c.date <= date
+    )
+    for at_us in conn.execute(found.order_by(event.c.at_us)).scalars():
+        if date <= add_days(date_of(at_us), 1):
+            return (
+                f"the books were restored from a backup at {time_of(at_us):%Y-%m-%d %H:%M}, so it may have been given"
+                " in the time that was lost: ask the bank, and see its file of that date"
+            )
+    return ""
 
 
 def _entries(conn: Connection, condition: Any) -> list[Entry]:

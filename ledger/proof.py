@@ -17,7 +17,7 @@ STATUS: Final = "every bill's status is its last sealed move"
 STATES: Final = "every payment stands as its events left it"
 CLEARING: Final = "clearing is each bank's dues less what was received"
 SUSPENSE: Final = "suspense is its open items"
-RECEIPTS: Final = "receipts have no gap"
+RECEIPTS: Final = "receipts have no gap but a restore's"
 DAYS: Final = "every date counts its events"
 CORRECTIONS: Final = "every correction has two operators"
 EVENTS: Final = "events have no gap"
@@ -49,6 +49,7 @@ class Proof:
     looked_at: int = 0  # rows, or sums
     faults: int = 0
     findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what is right, but an auditor wants to know
 
     def fault(self, table: str, key: object, what: str) -> None:
         """Against the proof. key: a tuple of key columns, or text."""
@@ -56,6 +57,10 @@ class Proof:
         if len(self.findings) < FINDINGS_MAX:
             text = "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
             self.findings.append(Finding(table, text, what))
+
+    def note(self, text: str) -> None:
+        if len(self.notes) < FINDINGS_MAX:
+            self.notes.append(text)
 
     def differs(self, table: str, key: object, column: str, found: object, right: object) -> None:
         self.fault(table, key, f"{column} is {shown(found)}, right is {shown(right)}")
@@ -68,7 +73,7 @@ def proofs() -> Proofs:
     return {name: Proof(name) for name in NAMES}
 
 
-def shown(value: object) -> str:
+def shown(value: object, size: int = 64) -> str:
     """A value for a finding: printable, on one line, not endless."""
     if value is None or value == "":
         return "empty"
@@ -76,4 +81,4 @@ def shown(value: object) -> str:
         value = value.hex()
     text = str(value)
     text = text if text.isprintable() else ascii(text)
-    return text if len(text) <= 64 else f"{text[:61]}..."
+    return text if len(text) <= size else f"{text[:size - 3]}..."

@@ -33,8 +33,14 @@ from .store import Reading
 from .walk import Walked, walk
 
 
-def verify(reading: Reading, folder: Path, now_us: int, public_key: Ed25519PublicKey | None = None) -> list[Proof]:
-    """Every proof, in the order in which they are told. folder: `<state_dir>/seal`."""
+def verify(
+    reading: Reading, folder: Path, now_us: int, public_key: Ed25519PublicKey | None = None,
+    brought_back: dict[int, int] | None = None,
+) -> list[Proof]:  # fmt: skip
+    """Every proof, in the order in which they are told. folder: `<state_dir>/seal`.
+
+    brought_back: book -> events, while a restore is under way of which the logs don't tell yet.
+    """
     proofs = p.proofs()
     logs = heads.sizes(folder)  # before the snapshot: what was signed until now is in it
     with reading() as connection:
@@ -42,8 +48,9 @@ def verify(reading: Reading, folder: Path, now_us: int, public_key: Ed25519Publi
         banks = {book.book_id: book.bank for book in books.values()}
 
         def heads_of(book_id: int, bank: str) -> heads.Heads:
-            path = anchor.log_path(folder, bank)
-            return heads.Heads(proofs[p.ANCHORS], path, logs.get(path, 0), book_id, now_us)
+            found = heads.chain(folder, bank, logs, brought_back or {})
+            since = now_us if brought_back is None else 0  # a restore may be on a machine that has no logs
+            return heads.Heads(proofs[p.ANCHORS], anchor.log_path(folder, bank), found, book_id, since)
 
         _try(proofs[p.ANCHORS], lambda: heads.judge(proofs[p.ANCHORS], folder, logs, banks, public_key))
         walked = Walked()

@@ -19,7 +19,7 @@ from shebao.codecs.numbers import receipt
 from . import proof as p
 from . import schema
 from .bills import MOVES
-from .day import add_days
+from .day import add_days, after_restore, first_receipt, time_of
 from .facts import BUREAU_BOOK_ID, Book, Event, Payment, Transfer
 from .heads import Heads
 from .journal import CREDITS, GENESIS, REVERSALS, canonical, seal
@@ -38,6 +38,7 @@ ACTS: Final[dict[str, tuple[str, ...]]] = {
     "reversal": _RELEASES,
     "withdraw": ("withdraw",),
     "cutover": (),
+    "restored": (),
     "refused": (),
     "noop": (),
 }
@@ -157,6 +158,8 @@ class _Steps:
         self._belongs(event, act)
         if act.payment is not None:
             self._receipt(act.payment)
+        if event.kind == "restored":
+            self._gap(event)
         self._count(event, act)
 
     def end(self) -> None:
@@ -258,6 +261,23 @@ class _Steps:
                 self._serial = int(serial)
         self._serial += 1
 
+    def _gap(self, event: Event) -> None:
+        """A restore: receipts go on after what may have been given since the backup. The bureau's book has none."""
+        proof, before = self._proofs[p.RECEIPTS], self._serial
+        when, who = f"{time_of(event.at_us):%Y-%m-%d %H:%M:%S}", p.shown(event.operator)
+        told = f"book {self.book_id} was restored at {when} by {who}"
+        if self.book_id == BUREAU_BOOK_ID:
+            proof.note(f"{told} from the {p.shown(event.reason, 128)}")
+            return
+        self._serial = int(event.original_text)
+        right = before
+        if self._book is not None:
+            right = after_restore(self._book._replace(open_date=event.date, next_receipt=before), event.at_us, 0)
+        if self._serial < right:
+            what = f"its gap ends at receipt {self._serial}, right is {right} or more"
+            proof.fault("event", (event.book_id, event.seq), what)
+        proof.note(f"{told}: its receipts of {event.date} go from {before - 1} to {self._serial}")
+
     def _count(self, event: Event, act: Act) -> None:
         """The date that was open, and its gross counts."""
         if self.book_id == BUREAU_BOOK_ID:
@@ -275,4 +295,4 @@ class _Steps:
             counted.reversals_fen += fen
         elif event.kind == "cutover":
             counted.last_seq, counted.closed_us = event.seq, event.at_us
-            self._open, self._serial = add_days(self._open, 1), 1
+            self._open, self._serial = add_days(self._open, 1), first_receipt(self._serial)

@@ -1,12 +1,14 @@
 """Years, age, and the settlement date's cut-over (wire.md section 6, rules 3 and 10)."""
 
+import itertools
 from datetime import UTC, datetime, time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shebao.ledger import day
+from shebao.ledger.facts import Book
 
 CUTOVER = time(23)
 
@@ -161,3 +163,59 @@ def test_the_clock_and_a_bank_at_once_cut_over_once(town) -> None:
     assert town.ask(town.request("cutover", date=20261124)).code == "00"
     assert town.ask(town.request("cutover", date=20261124, operator="clock", mti="")).effects is None
     assert [event.kind for event in town.events] == ["cutover"]
+
+
+# -- receipts after a restore
+
+RATE = day.RECEIPTS_A_DAY // 86_400  # receipts a second that no book reaches all day long
+SECOND_US = 1_000_000
+ACTS = st.one_of(
+    st.tuples(st.just("pay"), st.integers(1, 40 * 3600), st.integers(1, RATE)),  # seconds, receipts in each
+    st.tuples(st.just("burst"), st.just(1), st.integers(1, 6 * RATE)),
+    st.tuples(st.just("cut over by message"), st.just(0), st.just(0)),
+    st.tuples(st.just("back up"), st.just(0), st.just(0)),
+    st.tuples(st.just("restore"), st.integers(0, 9), st.just(0)),  # which backup
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(ACTS, max_size=30))
+def test_no_book_gives_a_receipt_twice_whatever_is_restored_when(acts: list[tuple[str, int, int]]) -> None:
+    """Days of one book that is backed up and restored at any time, from any backup: all its receipts differ."""
+    now_us = day.us_of(20261123120000)
+    book = Book(100, "rcb", 20261123, 1, 1, 1, b"")
+    backups, given_out, restores = [book], [], 0
+
+    def cut(to_us: int) -> None:
+        nonlocal book
+        for opened in day.cutovers_due(book.open_date, to_us, CUTOVER):
+            book = book._replace(open_date=opened, next_receipt=day.first_receipt(book.next_receipt))
+
+    for what, first, second in acts:
+        if what in ("pay", "burst"):
+            for done in range(0, first, 3600):  # an hour at a time, so that a cut-over comes between
+                cut(now_us)
+                seconds = min(3600, first - done)
+                count = seconds * second
+                given_out.append((book.open_date, book.next_receipt, book.next_receipt + count))
+                assert book.next_receipt + count <= 10**9, "the numbers of a date last"
+                book = book._replace(next_receipt=book.next_receipt + count)
+                now_us += seconds * SECOND_US
+        elif what == "cut over by message" and book.open_date <= day.date_of(now_us):
+            next_date = day.add_days(book.open_date, 1)
+            book = book._replace(open_date=next_date, next_receipt=day.first_receipt(book.next_receipt))
+        elif what == "back up":
+            backups.append(book)
+        elif what == "restore":
+            now_us += 10 * SECOND_US
+            book = backups[first % len(backups)]
+            book = book._replace(next_receipt=day.after_restore(book, now_us, restores))
+            restores += 1
+            cut(now_us)
+    given_out.sort()
+    for (date, _, end), (other_date, start, _) in itertools.pairwise(given_out):
+        assert date != other_date or end <= start
+
+
+def test_a_book_that_was_never_restored_begins_each_date_with_one() -> None:
+    assert [day.first_receipt(n) for n in (1, 2, 20_000, day.RECEIPTS_A_DAY)] == [1, 1, 1, 1]

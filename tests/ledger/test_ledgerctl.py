@@ -157,9 +157,39 @@ def test_balance_of_nothing(open_desk: Desk) -> None:
     assert "no date" in open_desk.fails(2, "balance", "--date", "2026-02-30")
 
 
-def test_what_comes_later_says_so(desk: Desk) -> None:
-    assert "not available yet" in desk.fails(2, "backup", "x")
-    assert "not available yet" in desk.fails(2, "restore", "x")
+def test_a_backup_and_what_is_said_of_it(open_desk: Desk, tmp_path: Path) -> None:
+    file = str(tmp_path / "books.backup")
+    assert "keyctl init" in open_desk.fails(2, "restore", file)  # restored books are signed, so the key comes first
+    done = open_desk.type("backup", file)
+    assert done.exit_code == 0, done.output
+    first, then = done.stdout.splitlines()
+    assert first.startswith(f"{file}: 0 events of 3 books, ") and "SHA-256" in first
+    assert all(one in then for one in ("master.key", "seal", "switch.toml"))
+    assert "never overwritten; give another name" in open_desk.fails(3, "backup", file)
+    assert "No such file" in open_desk.fails(3, "backup", str(tmp_path / "nowhere" / "x"))
+    assert "Not a directory" in open_desk.fails(3, "backup", f"{file}/x")
+
+
+def test_a_restore_and_what_is_said_of_it(desk: Desk, tmp_path: Path) -> None:
+    create_master(tmp_path / "master.key", bytes)
+    assert desk.type("init").exit_code == 0
+    file = str(tmp_path / "books.backup")
+    assert desk.type("backup", file).exit_code == 0
+    tried = desk.type("restore", file, "--dry-run")  # a fresh database takes a restore
+    assert tried.exit_code == 0 and tried.stdout.startswith(f"{file} is whole: 0 events") and not tried.stderr
+    assert "nothing was written" in tried.stdout and not (tmp_path / "seal").exists()
+    assert "printable" in desk.fails(3, "restore", file, "--operator", " ")
+    assert "No such file" in desk.fails(3, "restore", f"{file}.old")
+    assert "is no backup" in desk.fails(3, "restore", desk.file("x", "hello"))
+    assert "directory" in desk.fails(3, "restore", str(tmp_path))
+    done = desk.type("restore", file, "--operator", "zhang")
+    assert done.exit_code == 0, done.output
+    assert "rcb" in done.stdout and "receipts go on after 000000000 with" in done.stdout and "verify" in done.stdout
+    told = desk.type("verify")
+    assert told.exit_code == 0 and "was restored at" in told.stdout and "by zhang" in told.stdout, told.output
+    assert [one["notes"] for one in desk.json("verify") if one["notes"]]
+    assert "not empty" in desk.fails(3, "restore", file)
+    assert "not empty" in desk.fails(3, "restore", file, "--dry-run")
 
 
 def test_usage(desk: Desk) -> None:
