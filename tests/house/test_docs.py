@@ -22,7 +22,7 @@ COMMANDS: dict[str, click.Command] = {
     "switchd": switchd, "ledgerctl": ledgerctl, "keyctl": keyctl, "reconcile": reconcile, "banksim": banksim,
     "demo": demo,
 }  # fmt: skip
-NOT_CLICK = {"test", "bench"}  # they hand their arguments on
+NOT_CLICK = {"test", "bench", "fuzz"}  # they hand their arguments on
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COLUMNS = 80
