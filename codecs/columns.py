@@ -175,8 +175,9 @@ _ONLY: Final = {  # what a layout leaves no choice about
     "fixed": {"amounts": "fen"},
     "camt": {"encoding": "utf-8", "line_end": "lf", "amounts": "yuan"},
 }
-_FILE: Final = r"[A-Za-z0-9_.-]*\{(BANK|bank)\}[A-Za-z0-9_.-]*\{date\}[A-Za-z0-9_.-]*"
-_FILE_RIGHT: Final = 'write a name with {BANK} or {bank}, then {date}, such as "{BANK}_{date}_DTL.txt"'
+_FILE_PART: Final = "[A-Za-z0-9_.-]{0,60}"  # three of them and what stands beside a file fit into a file system's name
+_FILE: Final = rf"{_FILE_PART}\{{(BANK|bank)\}}{_FILE_PART}\{{date\}}{_FILE_PART}"
+_FILE_RIGHT: Final = 'write a name such as "{BANK}_{date}_DTL.txt": {BANK} or {bank}, then {date}, at most 60 characters around each'
 
 
 class StatementSpec(NamedTuple):
@@ -209,8 +210,10 @@ def statement_spec(section: Section) -> StatementSpec:
         section.text(key, choices=(only,), right=f'write "{only}": layout "{layout}" knows nothing else')
     if spec.bom and spec.encoding != "utf-8":
         raise section.error("bom", "a byte-order mark needs UTF-8", "write bom = false or encoding = \"utf-8\"")
-    if spec.control_file == spec.file:
-        raise section.error("control_file", "is the name of the detail file too", _FILE_RIGHT)
+    for beside in ("", ".sm3", ".ok"):
+        if spec.control_file == spec.file + beside:
+            whose = f"its {beside} file" if beside else "the detail file"
+            raise section.error("control_file", f"is the name of {whose} too", _FILE_RIGHT)
     section.finish()
     return spec
 

@@ -234,6 +234,11 @@ def test_yuan_that_is_not_plain(text):
         ("icbc", '"fen"', '"yuan"', "statement.amounts"),
         ("ccb", '"utf-8"', '"gb18030"', "statement.bom"),
         ("ccb", "DTL.ctl", "DTL.csv", "statement.control_file"),
+        ("ccb", "DTL.ctl", "DTL.csv.sm3", "statement.control_file"),
+        ("ccb", "DTL.ctl", "DTL.csv.ok", "statement.control_file"),
+        ("rcb", "_DTL", "D" * 61, "statement.file"),
+        ("rcb", "{BANK}", "B" * 61 + "{BANK}", "statement.file"),
+        ("ccb", "{BANK}_{date}_DTL.ctl", "{BANK}" + "-" * 61 + "{date}", "statement.control_file"),
         ("boc", '"utf-8"', '"gb18030"', "statement.encoding"),
     ],
 )

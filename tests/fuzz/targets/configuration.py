@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DATE = 20261123
 CLOSED = datetime(2026, 11, 23, 23, tzinfo=timezone(timedelta(hours=8)))
 ERROR_CHARACTERS_MAX = 600
+FILE_NAME_MAX = 240  # of a file system, less what a file is called while it is written
 MOMENTS = {"moment": "1123093015", "date": "1123", "time": "093015"}
 
 
@@ -72,7 +73,9 @@ def check_dialect(dialect: Dialect) -> None:
     context = StatementContext("rcb", "33011000", DATE, CLOSED - timedelta(days=1), CLOSED)
     detail, control = b"".join(write(spec, context, Totals(), [])), write_control(spec, context, Totals())
     assert not list(read(spec, "rcb", DATE, io.BytesIO(detail), control))
-    assert len(set(file_names(spec, "rcb", DATE))) == 2
+    name, beside = file_names(spec, "rcb", DATE)
+    names = [name, f"{name}.sm3", f"{name}.ok", *([beside] if beside else [])]
+    assert len(set(names)) == len(names) and max(map(len, names)) < FILE_NAME_MAX
 
 
 def value_of(field: Field) -> str:
