@@ -177,7 +177,9 @@ _ONLY: Final = {  # what a layout leaves no choice about
 }
 _FILE_PART: Final = "[A-Za-z0-9_.-]{0,60}"  # three of them and what stands beside a file fit into a file system's name
 _FILE: Final = rf"{_FILE_PART}\{{(BANK|bank)\}}{_FILE_PART}\{{date\}}{_FILE_PART}"
-_FILE_RIGHT: Final = 'write a name such as "{BANK}_{date}_DTL.txt": {BANK} or {bank}, then {date}, at most 60 characters around each'
+_FILE_RIGHT: Final = (
+    'write a name such as "{BANK}_{date}_DTL.txt": {BANK} or {bank}, then {date}, at most 60 characters around each'
+)
 
 
 class StatementSpec(NamedTuple):
