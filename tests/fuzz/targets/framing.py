@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from shebao.codecs.describe import FRAMES_SHOWN_MAX, describe
 from shebao.codecs.dialect import load_dialect
 from shebao.codecs.framing import REASONS, Frame, FrameError, Framer, FramingSpec, heartbeat
 
@@ -16,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 BANKS = ("rcb", "icbc", "ccb", "boc")
 STATION = "33011000"
 PIECES_MAX = 16
-SPECS = [load_dialect((ROOT / f"etc/dialects/{bank}.toml").read_text("utf-8"), bank).framing for bank in BANKS]
+DIALECTS = [load_dialect((ROOT / f"etc/dialects/{bank}.toml").read_text("utf-8"), bank) for bank in BANKS]
+SPECS = [dialect.framing for dialect in DIALECTS]
 
 
 def one_input(data: bytes) -> None:
@@ -30,6 +32,8 @@ def one_input(data: bytes) -> None:
     frames, error, held = whole
     taken = b"".join(header(spec, len(frame.envelope) + len(frame.body)) + b"".join(frame) for frame in frames)
     assert stream.startswith(taken)
+    told = describe(DIALECTS[data[0] & 3], stream, None)
+    assert told and all(line.isprintable() for line in told) and len(told) < 200 * FRAMES_SHOWN_MAX
     if error is None:
         assert len(stream) - len(taken) == held < spec.header_size + spec.largest
         return

@@ -1,4 +1,4 @@
-"""A body on any line: both decoders say the same, raise nothing but Unreadable, and what was read can be written.
+"""A body on any line: both decoders say the same, raise nothing but Unreadable; what was read can be written and told.
 
 Input: which dialect (1 byte: the four shipped ones and a fifth), the body.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from shebao.codecs import message
 from shebao.codecs.compiled import Codec
+from shebao.codecs.describe import describe
 from shebao.codecs.dialect import load_dialect
 from shebao.codecs.elements import ELEMENTS, MAC_FIELDS
 from shebao.codecs.errors import FAULT_REASONS, UNREADABLE_REASONS, CodecError, Unreadable
@@ -30,6 +31,7 @@ def one_input(data: bytes) -> None:
     codec, body = CODECS[data[0] % len(CODECS)], data[1:]
     judged = outcome(message.decode, codec.dialect, body)
     assert outcome(codec.decode, body) == judged
+    assert all(line.isprintable() for line in describe(codec.dialect, body, None))
     if isinstance(judged, CodecError):
         return
     assert {number for number, _ in judged.faults} <= ELEMENTS.keys()

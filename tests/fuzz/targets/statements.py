@@ -1,4 +1,5 @@
-"""A bank's detail file in the four layouts: lines and faults, each with its place; a good file can be written again.
+"""A bank's detail file in the four layouts: lines and faults, each with its place; a good file is written again and
+reconciliation takes it in.
 
 Input: which bank and how many bytes a read gives (1 byte), the detail file; for the layout with a control file, 0x1E
 and that one.
@@ -24,6 +25,7 @@ from shebao.codecs.statement import (
     write,
     write_control,
 )
+from shebao.reconcile import inbox
 
 ROOT = Path(__file__).resolve().parents[3]
 BANKS = ("rcb", "icbc", "ccb", "boc")
@@ -68,6 +70,8 @@ def one_input(data: bytes) -> None:
         assert faults or pieces == whole
     if not faults:
         written_again(SPECS[bank], bank, lines)
+        found = inbox.lines_of(io.BytesIO(detail), SPECS[bank], bank, DATE, control, [])
+        assert found[1] == 0 and inbox.totals(found[0]) == totals_of(lines)
 
 
 def items_of(bank: str, detail: bytes, control: bytes | None, step: int = 1 << 16) -> Items:
