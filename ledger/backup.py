@@ -189,7 +189,7 @@ class Reader:
         if header["format"] != FORMAT or header.get("schema") != HEAD:
             what = f"was made by another version: format {header['format']}, schema {header.get('schema')}; here"
             raise self._wrong(f"{what} they are {FORMAT} and {HEAD}", "restore it by that version, then update")
-        self._header: dict[str, Any] = header
+        self._header = self._told(header)
         self._is_one = True
 
     @property
@@ -201,7 +201,8 @@ class Reader:
     def pieces(self) -> Iterator[Piece]:
         """All rows. BackupError, at the latest at the end, if anything is not as it was written."""
         counts: dict[str, int] = {}
-        table, columns = None, ()
+        table: Table | None = None
+        columns: tuple[str, ...] = ()
         todo = {table.name: table for table in TABLES}
         while True:
             before = self._digest.hexdigest()
@@ -210,11 +211,11 @@ class Reader:
                 break
             if isinstance(line, dict) and line.get("table") in todo:
                 table = todo.pop(line["table"])
-                columns = tuple(line.get("columns", ()))
+                columns = tuple(column.name for column in table.c)
                 counts[table.name] = 0
-                if columns != tuple(column.name for column in table.c):
+                if line.get("columns") != [*columns]:
                     raise self._wrong(f"table {table.name} has other columns")
-            elif isinstance(line, list) and table is not None and all(len(row) == len(columns) for row in line):
+            elif table is not None and _are_rows(line, len(columns)):
                 counts[table.name] += len(line)
                 yield Piece(table, columns, line)
             else:
@@ -222,11 +223,15 @@ class Reader:
         if line["sha256"] != before or line.get("rows") != counts or todo or self._more():
             raise self._wrong("is not as it was written: its digest or its number of rows is another")
         self._file.close()
-        header = self._header
-        books = tuple((one["book_id"], one["bank"], one["open_date"], one["events"]) for one in header["books"])
-        self._summary = Summary(
-            header["made"], header["made_us"], header["institution"], books, sum(counts.values()), before
-        )
+        self._summary = self._header._replace(rows=sum(counts.values()), digest=before)
+
+    def _told(self, header: dict[str, Any]) -> Summary:
+        """What the header says; how much there is and what its digest is, only the end does."""
+        try:
+            books = tuple((one["book_id"], one["bank"], one["open_date"], one["events"]) for one in header["books"])
+            return Summary(header["made"], header["made_us"], header["institution"], books, 0, "")
+        except (KeyError, TypeError):
+            raise self._wrong("is damaged") from None
 
     def _line(self) -> Any:
         with self._read():
@@ -246,12 +251,16 @@ class Reader:
             yield
         except EOFError:
             raise self._wrong("is cut off") from None
-        except (gzip.BadGzipFile, zlib.error, ValueError):
+        except (gzip.BadGzipFile, zlib.error, ValueError, RecursionError):
             raise self._wrong("is damaged" if self._is_one else "is no backup, or damaged") from None
 
     def _wrong(self, what: str, then: str = "take another copy of it, or another backup") -> BackupError:
         self._file.close()
         return BackupError(f"{self.path} {what}; {then}")
+
+
+def _are_rows(line: object, size: int) -> bool:
+    return isinstance(line, list) and all(isinstance(row, list) and len(row) == size for row in line)
 
 
 def _of_hex(value: dict[str, Any]) -> Any:

@@ -202,7 +202,10 @@ def _fill(connection: Connection, statements: Statements, reader: Reader, progre
             connection.execute(delete(table))
     copy = _by_copy if connection.dialect.name == "postgresql" else _by_insert
     for piece in reader.pieces():
-        copy(connection, statements, piece)
+        try:
+            copy(connection, statements, piece)
+        except OverflowError:  # of a number that no database has
+            raise BackupError(f"{reader.path} holds a number that is too large; take another backup") from None
         progress(len(piece.rows))
     if reader.summary != was:
         raise BackupError(f"{reader.path} was changed while it was read; type it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shebao_backup import edited, lines_of, save
+from shebao_backup import edited, forge, lines_of, save
 from shebao_sealed import Sealed
 from sqlalchemy import select
 
@@ -158,8 +158,26 @@ SPOILT: dict[str, tuple[Callable[[Path], bytes], str]] = {
         lambda path: edited(path, lambda lines: lines[0].update(format="shebao-backup-2")), "another version",
     ),
     "other tables": (lambda path: edited(path, lambda lines: lines[0].update(schema="0999")), "another version"),
+    "a line that is nested without end": (
+        lambda path: gzip.compress(gzip.decompress(path.read_bytes()) + b"[" * 100_000 + b"\n"), "is not as it was",
+    ),
+    "a header nested without end": (lambda path: gzip.compress(b"[" * 100_000 + b"\n"), "is no backup"),
+    "a row that is none": (lambda path: edited(path, lambda lines: rows(lines).append(7)), "none of a backup"),
+    "no columns": (lambda path: edited(path, lambda lines: lines[1].update(columns=None)), "other columns"),
     "other columns": (lambda path: edited(path, lambda lines: lines[1]["columns"].pop()), "other columns"),
 }  # fmt: skip
+
+
+def without(*names: str) -> Callable[[list[Any]], object]:
+    return lambda lines: [lines[0].pop(name) for name in names]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("edit", [without("books"), without("made"), without("format")])
+def test_a_header_that_was_made_by_hand(file: Path, edit: Callable[[list[Any]], object]) -> None:
+    forge(file, edit)
+    with pytest.raises(BackupError, match=r"is no backup|is damaged"):
+        check(file)
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

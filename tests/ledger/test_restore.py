@@ -4,6 +4,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from shebao.ledger.store import Store, StoreError, migrate, open_store
 from shebao.ledger.verify import verify
 
 MINUTE_US = 60_000_000
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 class Town:
@@ -268,6 +271,7 @@ def test_restored_three_times_from_one_backup(town: Town, tills: type[Any]) -> N
         town.restore()
         receipts.add(live_on(town, tills, 11))
         assert town.faults() == {}, turn
+        assert audit(town) == (0, ["29 events fit"]), turn
         if turn < 2:
             away(town)
     assert len(receipts) == 3
@@ -289,6 +293,15 @@ def test_what_the_old_log_signed_still_proves_what_was_brought_back(town: Town) 
     store.close()
     (told,) = town.faults()[proof.ANCHORS]
     assert "rcb.log.1:2: event 100/17 has another seal than was signed" in told
+    assert any("rcb.log.1:2: event 100/17 is not there, or not as signed" in one for one in audit(town)[1])
+
+
+def audit(town: Town) -> tuple[int, list[str]]:
+    """The auditor's own verifier."""
+    words = [str(DOCS / "seal_verifier.py"), town.url.removeprefix("sqlite:///"), str(town.folder)]
+    done = subprocess.run([sys.executable, "-I", *words], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines()
 
 
 SPOILT_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -319,6 +332,11 @@ def test_logs_that_do_not_go_on_rightly(town: Town, what: str) -> None:
     spoil(town.folder)
     town.now_us += 11 * MINUTE_US
     assert any(says in told for told in town.faults()[proof.ANCHORS])
+    status, told = audit(town)
+    if what in ("the new one gone", "the first line of another bank"):  # it looks at what there is
+        assert status == 0
+    else:
+        assert status == 1 and told[0].startswith(f"anchor {town.folder}/rcb.log:"), told
 
 
 @only_sqlite
@@ -351,6 +369,17 @@ def test_books_that_do_not_prove_right_do_not_come_back(
     assert not list(town.folder.glob("*.next")) and not old_logs(town.folder)
     done = town.restore(accept_faults=True)
     assert done.faults and town.faults()
+
+
+@one_each
+@pytest.mark.parametrize("value", [10**30, {"a": 1}, [1], "text in a number's place", "\x00"])
+def test_values_that_the_tables_do_not_take(town: Town, value: object) -> None:
+    forge(town.file, lambda lines: rows_of(lines, "payment")[0].__setitem__(13, value))
+    with pytest.raises((BackupError, StoreError)):
+        town.restore()
+    forge(town.file, lambda lines: rows_of(lines, "payment")[0].__setitem__(13, 12000))
+    town.restore()
+    assert town.faults() == {}
 
 
 # -- in SQLite's file ------------------------------------------------------------------------------------------------

@@ -63,8 +63,18 @@ def test_the_example_s_anchor_is_signed_with_the_key_it_names() -> None:
     signer = Master(bytes(32), bytes(range(32))).signer()
     assert load_pem_public_key(pem.encode()) == signer.public_key()
     found = anchor.parse(line.encode())
-    assert found is not None and found.is_signed_by(signer.public_key())
+    assert isinstance(found, anchor.Anchor) and found.is_signed_by(signer.public_key())
     assert (found.events, found.head.hex()) == (2, blocks("seal")[-1])
+
+
+def test_the_example_s_first_line_after_a_restore() -> None:
+    """It names the anchor that is the other example, as the last line of the old log."""
+    (line,), (last,) = blocks("restored"), blocks("anchor")
+    found = anchor.parse(line.encode())
+    assert isinstance(found, anchor.Restored)
+    assert found.is_signed_by(Master(bytes(32), bytes(range(32))).signer().public_key())
+    assert (found.bank, found.books, found.old) == ("rcb", ((100, 2),), "rcb.log.1")
+    assert found.last == last.rpartition(" ")[2]
 
 
 def test_the_table_of_columns_is_the_verifier_s() -> None:
