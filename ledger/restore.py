@@ -9,6 +9,7 @@ is decided anew. What they do not repeat comes back by reconciliation, as BANK_O
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -32,9 +33,11 @@ from .verify import verify
 
 FRESH: Final = {"book", "day", "pulse"}  # tables in which `ledgerctl init` leaves rows
 _OTHERS: Final = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND backend_type = 'client backend'"
+    "SELECT count(*) FROM pg_stat_clear_snapshot(), pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
+OTHERS_TRIES: Final = 100  # a server takes a moment to notice that a client has gone
+NAP_S: Final = 0.02
 
 
 class Goal(NamedTuple):
@@ -170,8 +173,8 @@ def _alone(url: str) -> Iterator[tuple[Connection, Statements]]:
             if isinstance(backend, SqliteBackend):
                 _out_of_wal(connection, backend.path)
             with connection.begin():
-                if not isinstance(backend, SqliteBackend) and (others := connection.scalar(text(_OTHERS))):
-                    raise BackupError(_in_use(f"{others} other connections to the database"))
+                if not isinstance(backend, SqliteBackend):
+                    _nobody_else(connection)
                 yield connection, backend.statements
     finally:
         engine.dispose()
@@ -190,6 +193,15 @@ def _out_of_wal(connection: Connection, path: Path) -> None:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise StoreError(f"{path}: {error}") from error
         raise BackupError(_in_use(f"another program has {path} open")) from None
+
+
+def _nobody_else(connection: Connection) -> None:
+    for _ in range(OTHERS_TRIES):
+        others = connection.scalar(text(_OTHERS))
+        if not others:
+            return
+        time.sleep(NAP_S)
+    raise BackupError(_in_use(f"{others} other connections to the database"))
 
 
 def _in_use(by: str) -> str:

@@ -3,6 +3,8 @@
 import gzip
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,20 @@ def test_killed_in_the_middle_it_leaves_no_file_of_that_name(sealed: Sealed, tmp
     assert not (tmp_path / "b").exists() and (tmp_path / f"b{PART}").exists()
     save(sealed.till, tmp_path / "b")
     assert check(tmp_path / "b").events == 25
+
+
+def test_a_full_disk_leaves_nothing_and_is_one_line(sealed: Sealed, tmp_path: Path) -> None:
+    """The limit of a file's size stands in for the disk's."""
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "from shebao.ledger.store import open_store; from shebao.ledger.backup import write; from pathlib import Path\n"
+        "try: write(open_store(sys.argv[1]).reading, Path(sys.argv[2]), '33011000', lambda: 0, lambda rows: None)\n"
+        "except OSError as error: sys.exit(error.strerror)"
+    )
+    words = [sys.executable, "-P", "-W", "ignore", "-c", program, sealed.till.url, str(tmp_path / "b")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "File too large\n")
+    assert not (tmp_path / "b").exists() and not (tmp_path / f"b{PART}").exists()
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------
