@@ -38,6 +38,7 @@ class BankDay(NamedTuple):
     older: int  # exceptions still listed of earlier dates
     seal: str
     last_seq: int
+    restored: list[tuple[int, str]]  # on this date the books came back from a backup: when, and the next receipt
 
 
 class Figures(NamedTuple):
@@ -94,12 +95,20 @@ def bank_day(conn: Connection, key: str, name: str, book_id: int, date: int) -> 
     row = shelf.day_of(conn, book_id, date)
     totals = Totals(row.credits, row.credits_fen, row.reversals, row.reversals_fen) if row else Totals()
     listed = shelf.exceptions(conn, book_id, states=LISTED)
-    _, last = _span(conn, row) if row else (0, 0)
+    first, last = _span(conn, row) if row else (0, 0)
     seal = conn.execute(select(event.c.seal).where(event.c.book_id == book_id, event.c.seq == last)).scalar()
     return BankDay(
         key, name, book_id, row, totals, shelf.file_of(conn, book_id, date), shelf.due(conn, book_id, date),
         [r for r in listed if r.date == date], sum(r.date < date for r in listed), seal.hex() if seal else "", last,
+        _restores(conn, book_id, first, last),
     )  # fmt: skip
+
+
+def _restores(conn: Connection, book_id: int, first: int, last: int) -> list[tuple[int, str]]:
+    found = select(event.c.at_us, event.c.original_text).where(
+        event.c.book_id == book_id, event.c.seq > first, event.c.seq <= last, event.c.kind == "restored"
+    )
+    return [(at_us, serial) for at_us, serial in conn.execute(found.order_by(event.c.seq))]
 
 
 def _span(conn: Connection, row: Day) -> tuple[int, int]:

@@ -98,7 +98,7 @@ def render(figures: Figures, as_of: datetime, identity: str, version: str) -> st
         as_of=as_of, version=version, state_of=state_of, short=SHORT,
         declared=identity == "declared", types=TYPES, channels=CHANNELS, classes=CHINESE,
         proposals=PROPOSALS, listed=listed[:EXCEPTIONS_SHOWN_MAX], unlisted=max(0, len(listed) - EXCEPTIONS_SHOWN_MAX),
-        closed_at=closed_at, sides=sides, time_text=time_text,
+        closed_at=closed_at, moment=moment, sides=sides, time_text=time_text,
     )  # fmt: skip
     return text + "\n"
 
@@ -122,6 +122,10 @@ def closed_at(one: BankDay) -> str:
     if one.day is None or one.day.closed_us is None:
         return ""
     return time_of(one.day.closed_us).strftime("%m-%d %H:%M:%S")
+
+
+def moment(at_us: int) -> str:
+    return time_of(at_us).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def time_text(trace: int) -> str:

@@ -204,6 +204,9 @@ def test_what_nobody_repeats_is_bank_only(lost: Lost) -> None:
     assert told["state"] == "CLOSED" and told["exceptions_open"] == lost.after
     shown = bureau.told("exceptions")
     assert [one["proposal"] for one in shown] == ["pay", "pay"], "their bills are unpaid again"
+    assert bureau.type("report", "--date", str(date)).exit_code in (0, 1)
+    (page,) = (bureau.state / "reports").glob("*/settlement.html")
+    assert "账簿于 2026-11-24 09:00:00 由备份恢复" in page.read_text(encoding="utf-8")
 
 
 def test_what_a_bank_repeats_after_all_stands_in_the_new_date(lost: Lost) -> None:
