@@ -20,6 +20,7 @@ from shebao.codecs.message import Decoded
 from . import messages, outcomes
 from .books import Books
 from .cases import AFTER_TIMEOUT, FATES, FORWARDED, GIVEN_UP, MTI, Answer, Case, Sent, make
+from .memory import MONEY, Memory
 from .messages import APPROVED, Key, Order, Reply
 from .wire import Wire
 
@@ -48,8 +49,11 @@ class Outgoing(NamedTuple):
 
 
 class Bank:
-    def __init__(self, wire: Wire, clock: Callable[[], int], timeout_s: float = TIMEOUT_S) -> None:
-        """clock: the moment YYYYMMDDhhmmss now, for messages that are no customer's."""
+    def __init__(
+        self, wire: Wire, clock: Callable[[], int], timeout_s: float = TIMEOUT_S, memory: Memory | None = None
+    ) -> None:
+        """clock: the moment YYYYMMDDhhmmss now, for messages that are no customer's. memory: of a bank that lives
+        through faults: it keeps every answer, is patient, and asks again for whatever it may ask again."""
         self.wire = wire
         self.who = wire.identity
         self.books = Books()
@@ -63,11 +67,13 @@ class Bank:
         self.waited_s: array[float] = array("d")  # beside it: how long it took
         self._clock = clock
         self._timeout_s = timeout_s
+        self._memory = memory
         self._stan = 0
         self._lines: dict[int, Line] = {}
         self._up: list[Line] = []  # those signed on
         self._waiting: dict[tuple[str, str], Sent] = {}
         self._deadlines: deque[tuple[float, Sent]] = deque()
+        self._asked_twice: set[tuple[str, str]] = set()  # may be answered twice
         self._overdue: dict[tuple[str, str], Sent] = {}  # timed out: their replies may still come
         self._held: dict[tuple[str, str], bytes] = {}  # replies that are to be late
         self._forward: deque[Sent] = deque()  # store and forward, until a line is up
@@ -87,6 +93,9 @@ class Bank:
 
     def connected(self, number: int, now: float) -> None:
         line = self._lines[number] = Line(number, self.wire.framer(), now)
+        self._sign_on(line, now)
+
+    def _sign_on(self, line: Line, now: float) -> None:
         key = self._key(self._clock())
         fields = messages.network(self.who, key, SIGN_ON)
         self._post(Sent("network", "", key, MTI["network"], fields, None), line, now)
@@ -124,6 +133,12 @@ class Bank:
         """Sign-off, echo, or the cut-over to a date."""
         key = self._key(self._clock())
         self._ask("network", key, messages.network(self.who, key, code, date), now, answer)
+
+    def ask_again(self, sent: Sent, now: float, answer: Answer) -> None:
+        """What was answered long ago, once more; the memory compares."""
+        again = Sent(sent.step, "sure", sent.key, messages.repeat_mti(sent.mti), sent.fields, None)
+        again.answer = answer
+        self._post_or_store(again, now)
 
     def tick(self, now: float) -> None:
         """Time-outs, second attempts, heartbeats; to be called at least once a second of the bank's clock."""
@@ -167,6 +182,8 @@ class Bank:
         line.in_flight += 1
         line.sent_at = now
         self._waiting[sent.wire_key] = sent
+        if self._memory is not None:
+            self._memory.ask(sent.wire_key)
         self._deadlines.append((now + self._timeout_s, sent))
         self._out.append(Outgoing(line.number, self.wire.pack(sent.mti, sent.fields)))
 
@@ -192,13 +209,17 @@ class Bank:
             return  # answered, or sent again since
         self._no_longer_waits(sent)
         self.timeouts += 1
-        if sent.step in FORWARDED:
+        if sent.forwarded:
+            self._asked_twice.add(sent.wire_key)
             sent.mti = messages.repeat_mti(sent.mti)
             self._post_or_store(sent, now)
             return
         if sent.answer is not None:
             sent.answer(None, None)
         if sent.case is None:
+            line = self._lines.get(sent.line)
+            if line is not None and sent.fields.get(70) == SIGN_ON:
+                self._sign_on(line, now)
             return
         self._overdue[sent.wire_key] = sent
         if sent.step in GIVEN_UP:
@@ -211,11 +232,11 @@ class Bank:
 
     def _once_more(self, sent: Sent, now: float) -> None:
         """After a reply that says: not done."""
-        if sent.step in FORWARDED:
+        if sent.forwarded:
             sent.mti = messages.repeat_mti(sent.mti)
             self._post_or_store(sent, now)
         elif sent.case is not None:
-            if sent.case.tries < TRIES_MAX:
+            if sent.case.tries < TRIES_MAX or self._memory is not None:
                 sent.case.todo.appendleft(sent.step)
             else:
                 self._problem(f"{sent.step} of {sent.case.order.bill}: not done, {TRIES_MAX} times")
@@ -243,6 +264,8 @@ class Bank:
         if decoded is None:
             return self._problem("a reply has a wrong MAC")
         wire_key = decoded.fields.get(7, ""), decoded.fields.get(11, "")
+        if self._memory is not None and decoded.mti[1] in MONEY:
+            self._memory.tell(wire_key, decoded.fields.get(39, ""), self.wire.without_mti_and_mac(body))
         sent = self._waiting.get(wire_key)
         if sent is None:
             return self._late(wire_key, decoded)
@@ -259,6 +282,8 @@ class Bank:
     def _late(self, wire_key: tuple[str, str], decoded: Decoded) -> None:
         sent = self._overdue.get(wire_key)
         if sent is None:
+            if wire_key in self._asked_twice or (self._memory is not None and self._memory.knows(wire_key)):
+                return
             self._problem(f"a reply {decoded.mti} to nothing that waits: {' '.join(wire_key)}")
         elif sent.mode != "lost" and sent.case is not None and sent.case.paid == sent.key:
             sent.case.late = self._read(sent, decoded)
@@ -273,17 +298,19 @@ class Bank:
 
     def _act_on(self, sent: Sent, reply: Reply, decoded: Decoded, body: bytes, now: float) -> None:
         case = sent.case
-        if case is None:
+        if reply.code in outcomes.NOT_DONE and (case is not None or sent.mode == "sure"):
+            self._again.append((now + self._timeout_s, sent))
+        elif case is None:
             if sent.step == "network":
                 self._line_state(sent, reply, now)
             if sent.answer is not None:
                 sent.answer(reply, decoded)
-        elif reply.code in outcomes.NOT_DONE:
-            self._again.append((now + self._timeout_s, sent))
         else:
             kept = self.wire.without_mti_and_mac(body)
             for complaint in outcomes.settle(self.books, self.who, sent, reply, decoded, kept):
                 self._problem(complaint)
+            if self._memory is not None and case.receipt and case.paid == sent.key and sent.step in ("pay", "advise"):
+                self._memory.acknowledge(sent)
             self._go_on(case, now)
 
     def _line_state(self, sent: Sent, reply: Reply, now: float) -> None:

@@ -17,7 +17,8 @@ from .hours import later
 from .messages import Key, Order, Reply
 from .wire import Identity
 
-# "lost": the reply never arrives; "late": it arrives after the time-out.
+# "lost": the reply never arrives; "late": it arrives after the time-out. "sure": asked again with its own key, as often
+# as it takes, instead of being reversed.
 FATES: Final[dict[str, tuple[str, ...]]] = {
     "plain": ("pay",),
     "inquire": ("inquire", "pay"),
@@ -29,6 +30,9 @@ FATES: Final[dict[str, tuple[str, ...]]] = {
     "unvoid": ("pay", "void lost"),  # the void times out; its reversal makes the payment stand again
     "advice": ("advise",),
     "advice repeat": ("advise", "repeat"),
+    "sure": ("pay sure",),
+    "sure void": ("pay sure", "void sure"),
+    "back": ("pay sure", "reverse"),  # the customer changed his mind
 }
 AFTER_TIMEOUT: Final[dict[str, tuple[str, ...]]] = {
     "inquire": ("inquire",),
@@ -85,6 +89,12 @@ class Sent:
         self.answer: Answer | None = None
 
 
+    @property
+    def forwarded(self) -> bool:
+        """Sent again, the same, until it is answered."""
+        return self.step in FORWARDED or self.mode == "sure"
+
+
 NewKey = Callable[[int], Key]  # of a transaction time
 
 
@@ -101,7 +111,7 @@ def _inquire(step: str, mode: str, case: Case, who: Identity, new_key: NewKey) -
 def _pay(step: str, mode: str, case: Case, who: Identity, new_key: NewKey) -> Sent:
     key = new_key(later(case.order.moment, 60 * case.tries))
     case.tries += 1
-    case.paid, case.paid_mti, case.late = key, MTI[step], None
+    case.paid, case.paid_mti, case.receipt, case.late = key, MTI[step], "", None
     return Sent(step, mode, key, MTI[step], messages.payment(who, case.order, key), case)
 
 

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from shebao.codecs.message import Decoded
 
 from .bank import CUT_OVER, SIGN_OFF, Bank
+from .cases import Sent
 from .messages import Order, Reply
 
 TICK_S: Final = 0.02
@@ -26,6 +27,7 @@ WINDOW: Final = 64  # messages in flight per line
 LINES_MAX: Final = 64
 SIGN_ON_WITHIN_S: Final = 15.0  # of our clock, for all lines
 
+Address = tuple[str, int]
 Answered = tuple[Reply | None, Decoded | None]
 
 
@@ -36,8 +38,8 @@ class SignOnFailed(Exception):
 class BankLine(Protocol):
     transport: Any  # what a TCP connection has is more than ITransport tells
 
-    def __init__(self, driver: Driver, number: int) -> None:
-        self.driver, self.number = driver, number
+    def __init__(self, driver: Driver, number: int, address: Address) -> None:
+        self.driver, self.number, self.address = driver, number, address
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -53,14 +55,14 @@ class BankLine(Protocol):
 class _LineFactory(ClientFactory):
     noisy = False
 
-    def __init__(self, driver: Driver, number: int) -> None:
-        self.driver, self.number = driver, number
+    def __init__(self, driver: Driver, number: int, address: Address) -> None:
+        self.driver, self.number, self.address = driver, number, address
 
     def buildProtocol(self, addr: Any) -> BankLine:
-        return BankLine(self.driver, self.number)
+        return BankLine(self.driver, self.number, self.address)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        self.driver.connect_failed(reason)
+        self.driver.connect_failed(reason, self.address)
 
 
 class Driver:
@@ -70,7 +72,7 @@ class Driver:
         self,
         reactor: Any,
         bank: Bank,
-        address: tuple[str, int],
+        address: Address,
         *,
         lines: int = 2,
         window: int = WINDOW,
@@ -81,7 +83,7 @@ class Driver:
         self.bank = bank
         self.speed = speed
         self._reactor = reactor
-        self._address = address
+        self._addresses = [address]
         self._lines_wanted = max(1, min(lines, LINES_MAX))
         self._window = window
         self._rate = rate
@@ -107,8 +109,7 @@ class Driver:
         self._began = self._reactor.seconds()
         signed_on = self._signed_on
         self._ticker.start(TICK_S, now=False)
-        for _ in range(self._lines_wanted):
-            self._connect()
+        self._connect_all()
         return signed_on
 
     def run(self, orders: Iterable[Order]) -> Deferred[None]:
@@ -135,6 +136,12 @@ class Driver:
     def cut_over(self, new_date: int) -> Deferred[Answered]:
         return self.network(CUT_OVER, new_date)
 
+    def again(self, sent: Sent) -> Deferred[Answered]:
+        """A request that was answered before, once more; until it is answered."""
+        answered: Deferred[Answered] = Deferred()
+        self.bank.ask_again(sent, self._now(), lambda reply, decoded: answered.callback((reply, decoded)))
+        return answered
+
     def lose_lines(self, collect: int) -> None:
         """Drops every line at once, whatever is in flight, and takes the next orders without any."""
         self._down_until_told = True
@@ -148,8 +155,18 @@ class Driver:
 
     def come_back(self) -> None:
         self._down_until_told = False
-        for _ in range(self._lines_wanted):
-            self._connect()
+        self._connect_all()
+
+    def also(self, address: Address) -> None:
+        """As many lines to another daemon too."""
+        self._addresses.append(address)
+        self._connect_all()
+
+    def leave(self, address: Address) -> None:
+        """No line to that daemon any more, whatever is in flight."""
+        self._addresses.remove(address)
+        for line in [line for line in self._lines.values() if line.address == address]:
+            line.transport.abortConnection()
 
     def close(self) -> Deferred[None]:
         """Signs off and hangs up; fires when all lines are closed."""
@@ -191,30 +208,37 @@ class Driver:
         self._turn()
 
     def line_lost(self, number: int) -> None:
-        if self._lines.pop(number, None) is None:
+        line = self._lines.pop(number, None)
+        if line is None:
             return
         self.bank.disconnected(number)
         if self._closing:
             if not self._lines:
                 self._hung_up()
         elif not self._down_until_told:
-            self._reactor.callLater(RECONNECT_S, self._connect)
+            self._reactor.callLater(RECONNECT_S, self._connect, line.address)
 
-    def connect_failed(self, reason: Failure) -> None:
+    def connect_failed(self, reason: Failure, address: Address) -> None:
         if self._signed_on is not None:
             signed_on, self._signed_on = self._signed_on, None
             signed_on.errback(reason)
         elif not self._closing and not self._down_until_told:
-            self._reactor.callLater(RECONNECT_S, self._connect)
+            self._reactor.callLater(RECONNECT_S, self._connect, address)
 
     # The turn
 
-    def _connect(self) -> None:
-        if self._closing or self._down_until_told or len(self._lines) >= self._lines_wanted:
+    def _connect_all(self) -> None:
+        for address in self._addresses:
+            for _ in range(self._lines_wanted):
+                self._connect(address)
+
+    def _connect(self, address: Address) -> None:
+        if self._closing or self._down_until_told or address not in self._addresses:
+            return
+        if sum(line.address == address for line in self._lines.values()) >= self._lines_wanted:
             return
         self._numbers += 1
-        host, port = self._address
-        self._reactor.connectTCP(host, port, _LineFactory(self, self._numbers), timeout=10)
+        self._reactor.connectTCP(*address, _LineFactory(self, self._numbers, address), timeout=10)
 
     def _now(self) -> float:
         return float(self._reactor.seconds()) * self.speed

@@ -73,6 +73,9 @@ def _reversed(books: Books, who: Identity, case: Case, sent: Sent, reply: Reply,
         return _refused(case, sent, reply)
     if late and late.code != APPROVED:
         return []  # there was nothing to reverse
+    if case.receipt:  # it was answered, and is booked
+        books.reversal(case.order, sent.key, reply.date, case.receipt, case.paid)
+        return []
     receipt = (late.tags.get("RN") or "") if late else ""
     books.payment(case.order, case.paid, late.date if late else reply.date, receipt)
     books.reversal(case.order, sent.key, reply.date, receipt, case.paid)

@@ -10,8 +10,9 @@ import pytest
 
 from shebao.codecs.dialect import load_dialect
 from shebao.simulators import messages
-from shebao.simulators.bank import TIMEOUT_S
+from shebao.simulators.bank import TIMEOUT_S, Bank
 from shebao.simulators.cases import AFTER_TIMEOUT, FATES, FORWARDED, MTI
+from shebao.simulators.memory import Memory
 from shebao.simulators.messages import Key, Order
 from shebao.simulators.population import populate
 from shebao.simulators.wire import Identity, Wire
@@ -50,7 +51,11 @@ OUTCOMES = [
     ("unvoid", ["0200 500000", "0200 200000", "0420 200000"], ["P", "V", "P"]),
     ("advice", ["0220 500000"], ["P"]),
     ("advice repeat", ["0220 500000", "0221 500000"], ["P"]),
+    ("sure", ["0200 500000"], ["P"]),
+    ("sure void", ["0200 500000", "0200 200000"], ["P", "V"]),
+    ("back", ["0200 500000", "0420 500000"], ["P", "R"]),
 ]
+GIVEN_BACK = {"undone", "sure void", "back"}
 
 
 @pytest.mark.parametrize(("fate", "seen", "booked"), OUTCOMES)
@@ -61,7 +66,7 @@ def test_a_fate(line, fate, seen, booked) -> None:  # type: ignore[no-untyped-de
     assert line.switch.seen[1:] == seen
     assert kinds(line.bank) == booked
     assert line.bank.problems == [] and line.bank.open_cases == 0 and line.bank.done == 1
-    assert (BILLS[0].number in line.switch.paid) == (fate != "undone")
+    assert (BILLS[0].number in line.switch.paid) == (fate not in GIVEN_BACK)
 
 
 def test_every_fate_is_tried_above() -> None:
@@ -199,6 +204,62 @@ def test_heartbeats_after_a_minute_of_silence(line) -> None:  # type: ignore[no-
     assert line.bank.take() == []
 
 
+def test_an_advice_that_was_told_twice_may_be_answered_twice(line) -> None:  # type: ignore[no-untyped-def]
+    line.bank.offer(order(fate="advice"), line.now)
+    (first,) = line.bank.take()
+    line.now += TIMEOUT_S
+    line.bank.tick(line.now)
+    (second,) = line.bank.take()
+    for number, data in (first, second):
+        line.bank.received(number, line.switch.feed(number, data), line.now)
+    assert line.bank.problems == [] and kinds(line.bank) == ["P"]
+
+
+def faulted(wired) -> Memory:  # type: ignore[no-untyped-def]
+    memory = Memory()
+    wired.bank = Bank(wired.bank.wire, lambda: TODAY * 1_000_000 + 93015, memory=memory)
+    wired.connect()
+    return memory
+
+
+def test_a_payment_is_asked_for_again_until_it_is_done(line) -> None:  # type: ignore[no-untyped-def]
+    """Silence, then 91, then the answer; one key all the while, and every further answer is compared."""
+    memory = faulted(line)
+    line.switch.deaf = lambda mti: mti == "0200"
+    line.bank.offer(order(fate="sure"), line.now)
+    line.exchange()
+    line.switch.stored.clear()
+    line.switch.paid.clear()
+    line.switch.code = lambda mti: "91"
+    line.turn(TIMEOUT_S)
+    line.switch.code = lambda mti: ""
+    line.turn(TIMEOUT_S)
+    assert line.switch.seen[-3:] == ["0200 500000", "0201 500000", "0201 500000"]
+    assert kinds(line.bank) == ["P"] and (memory.acknowledged, memory.not_done) == (1, 1)
+    told: list[str] = []
+    (paid,) = memory.take_fresh()
+    line.bank.ask_again(paid, line.now, lambda reply, decoded: told.append(reply.code))
+    line.exchange()
+    line.switch.stored.clear()
+    line.switch.spoil = lambda fields: fields.update({48: ""})
+    assert told == ["00"] and not memory.contradicted
+    line.bank.ask_again(paid, line.now, lambda reply, decoded: told.append(reply.code))
+    line.exchange()
+    assert memory.contradicted == [paid.wire_key]
+
+
+def test_a_sign_on_that_was_not_heard_is_said_again(line) -> None:  # type: ignore[no-untyped-def]
+    faulted(line)
+    line.bank.disconnected(1)
+    line.switch.deaf = lambda mti: mti == "0800"
+    line.bank.connected(2, line.now)
+    line.exchange()
+    assert line.bank.lines_up == 0
+    line.switch.deaf = lambda mti: False
+    line.turn(TIMEOUT_S)
+    assert line.bank.lines_up == 1 and not line.bank.problems
+
+
 def test_totals_cut_over_and_sign_off(line) -> None:  # type: ignore[no-untyped-def]
     told: list[tuple[str, str]] = []
 
@@ -223,7 +284,7 @@ def test_totals_cut_over_and_sign_off(line) -> None:  # type: ignore[no-untyped-
 def test_random_days_leave_nothing_open(line) -> None:  # type: ignore[no-untyped-def]
     dice = random.Random(11)
     for n in range(len(BILLS)):
-        line.bank.offer(order(n, dice.choice([fate for fate in FATES if fate != "undone"])), line.now)
+        line.bank.offer(order(n, dice.choice([fate for fate in FATES if fate not in GIVEN_BACK])), line.now)
     line.exchange()
     for _ in range(4):
         line.turn(TIMEOUT_S)
