@@ -5,6 +5,8 @@ Input: bills or people, and which encoding (1 byte), the file.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -23,7 +25,9 @@ FAULT_CHARACTERS_MAX = 400
 
 @cache
 def store() -> Store:
-    url = f"sqlite:///{tempfile.mkdtemp(prefix='shebao-fuzz-')}/books.db"
+    folder = tempfile.mkdtemp(prefix="shebao-fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    url = f"sqlite:///{folder}/books.db"
     migrate(url)
     return open_store(url)
 
