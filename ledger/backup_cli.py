@@ -14,9 +14,10 @@ from . import backup as saved
 from . import restore as back
 from .anchor import FOLDER, AnchorError, Anchors
 from .backup import Summary
-from .commands import DONE, LOOK, REFUSED, Stop, faults_in_words, operator_of, store_of, tell, wall_us
+from .commands import DONE, LOOK, REFUSED, RUNNING, Stop, faults_in_words, operator_of, store_of, tell, wall_us
 from .config import read_settings
 from .day import as_date
+from .durable import unused
 from .relog import begin
 from .secrets import load_master
 from .store import open_store
@@ -63,18 +64,12 @@ def restore(config: Path, file: Path, operator: str | None, accept_faults: bool,
         click.echo(f"{file} is whole: {_in_words(summary)}; it would be restored; nothing was written")
         return DONE
     try:
-        done = back.restore(file, goal, wall_us, _progress)
-    except AnchorError as error:
-        raise Stop(str(error), REFUSED) from None
-    _end_progress()
-    store = open_store(settings.database)
-    try:
-        begun = begin(store.reading, goal.folder, goal.signer)
-        Anchors(store.reading, goal.folder, goal.signer, wall_us).sign()
-    except AnchorError as error:
-        raise Stop(f"the books are restored, but not signed: {error}", LOOK) from None
-    finally:
-        store.close()
+        with unused(Path(settings.state_dir) / RUNNING):
+            done, begun = _restore(file, goal)
+    except BlockingIOError:
+        what = f"a switch runs on {settings.state_dir}, whose signed logs a restore begins anew; stop it, or"
+        then = "to try the backup beside it set SHEBAO_DATABASE and SHEBAO_STATE_DIR to others"
+        raise Stop(f"{what}, {then}", REFUSED) from None
     click.echo(f"{file}: {_in_words(done.summary)}; restored; new anchor logs for {', '.join(begun)}")
     for gap in done.gaps:
         click.echo(f"{gap.bank:8} {as_date(gap.date)}  receipts go on after {gap.last:09d} with {gap.next:09d}")
@@ -88,6 +83,24 @@ def restore(config: Path, file: Path, operator: str | None, accept_faults: bool,
         return DONE
     faults = faults_in_words(sum(proof.faults for proof in done.faults))
     return tell("ledgerctl", f"restored with {faults}; type: ledgerctl verify", LOOK)
+
+
+def _restore(file: Path, goal: back.Goal) -> tuple[back.Restored, list[str]]:
+    """The books, then the logs; what was brought back, and whose logs are new."""
+    try:
+        done = back.restore(file, goal, wall_us, _progress)
+    except AnchorError as error:
+        raise Stop(str(error), REFUSED) from None
+    _end_progress()
+    store = open_store(goal.url)
+    try:
+        begun = begin(store.reading, goal.folder, goal.signer)
+        Anchors(store.reading, goal.folder, goal.signer, wall_us).sign()
+    except AnchorError as error:
+        raise Stop(f"the books are restored, but not signed: {error}", LOOK) from None
+    finally:
+        store.close()
+    return done, begun
 
 
 def _goal(settings: SwitchSettings, operator: str | None, accept_faults: bool) -> back.Goal:

@@ -35,6 +35,7 @@ LOOK: Final = 1  # something to look at
 USAGE: Final = 2  # usage or configuration
 REFUSED: Final = 3
 STORE: Final = 4  # store unreachable
+RUNNING: Final = "switchd.lock"  # in the state directory, held by every daemon that runs on it
 DEFAULT_CONFIG: Final = "etc/switch.toml"
 
 

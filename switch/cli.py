@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -18,6 +19,8 @@ from shebao.codecs.settings import SwitchSettings
 from shebao.ledger.books import ensure_books
 from shebao.ledger.commands import (
     DONE,
+    LOOK,
+    RUNNING,
     USAGE,
     Command,
     Stop,
@@ -28,6 +31,7 @@ from shebao.ledger.commands import (
     wall_us,
 )
 from shebao.ledger.config import read_dialects, read_settings
+from shebao.ledger.durable import in_use
 from shebao.ledger.secrets import SecretsError, load_master, open_key
 from shebao.ledger.store import StoreError
 
@@ -55,13 +59,24 @@ def run(config: Path) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with store_of(settings) as store:
+    with _running_on(Path(settings.state_dir)), store_of(settings) as store:
         store.ping()
         ensure_books(store, settings, wall_us())
         anchors = anchors_of(settings, store, wall_us)
         from .process import serve  # importing it installs the reactor: only for a daemon
 
         return serve(lambda: read_both(config), settings, dialects, master, store, anchors.sign, wall_us)
+
+
+@contextmanager
+def _running_on(state_dir: Path) -> Iterator[None]:
+    """Says to `ledgerctl restore` that this folder is in use; several daemons may use one."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(in_use(state_dir / RUNNING))
+        except BlockingIOError:
+            raise Stop(f"a restore is under way on {state_dir}; wait for its end, and start again", LOOK) from None
+        yield
 
 
 @switchd.command()

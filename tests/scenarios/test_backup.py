@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import pytest
 from shebao_bureau import Bureau
-from shebao_harness import ROOT, Line, Reply, Switch, bill_number, moment
+from shebao_harness import ROOT, Line, Reply, Switch, bill_number, command, environment, moment
 
 from shebao.ledger.anchor import FOLDER, Anchors
 from shebao.ledger.backup import write
+from shebao.ledger.commands import RUNNING
+from shebao.ledger.durable import unused
 from shebao.ledger.restore import Goal, restore
 from shebao.ledger.secrets import load_master
 from shebao.ledger.store import open_store
@@ -74,7 +76,9 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
 
 
 @pytest.mark.slow
-def test_backed_up_under_load_lost_and_restored(urls: tuple[str, str], tmp_path: Path) -> None:
+def test_backed_up_under_load_lost_and_restored(
+    urls: tuple[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     switch = Switch(tmp_path / "s", database=urls[0], banks=("rcb", "icbc"))
     file = tmp_path / "books.backup"
     switch.prepare(dict.fromkeys(BILLS, FEN))
@@ -90,7 +94,21 @@ def test_backed_up_under_load_lost_and_restored(urls: tuple[str, str], tmp_path:
         told = teller.stop()
         assert after > before and {one.reply.code for one in told} == {"00"}, "payments went on"
         refused = switch.run("ledgerctl", "restore", str(file), check=False)
-        assert refused.returncode == 3 and "not empty" in refused.stderr
+        assert refused.returncode == 3 and "a switch runs" in refused.stderr
+        # nor into another database: the logs beside it are the running switch's
+        env = {**environment(), "SHEBAO_DATABASE": urls[1]}
+        words = [*command("ledgerctl"), "--config", str(switch.config), "restore", str(file)]
+        refused = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+        assert refused.returncode == 3 and "SHEBAO_STATE_DIR" in refused.stderr, refused.stderr
+        tried = subprocess.run([*words, "--dry-run"], env=env, capture_output=True, text=True, timeout=60)
+        assert tried.returncode == 0, "to look is no harm"
+        env["SHEBAO_STATE_DIR"] = str(tmp_path / "apart")
+        apart = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+        assert apart.returncode == 0, apart.stderr
+        proved = subprocess.run([*words[:-2], "verify"], env=env, capture_output=True, text=True, timeout=60)
+        assert proved.returncode == 0, proved.stdout
+        assert switch.run("ledgerctl", "verify").returncode == 0
+        empty_again(urls[1], request)
         switch.kill()
 
         switch.database = urls[1]
@@ -105,6 +123,15 @@ def test_backed_up_under_load_lost_and_restored(urls: tuple[str, str], tmp_path:
         assert switch.stop() == 0
         both_verify(switch)
         assert not [entry for entry in switch.log if entry.get("level") == "error"], switch.log[-20:]
+
+
+def empty_again(url: str, request: pytest.FixtureRequest) -> None:
+    if url.startswith("sqlite"):
+        Path(url.removeprefix("sqlite:///")).unlink()
+        return
+    server = request.getfixturevalue("postgres")
+    server.execute("DROP DATABASE after_restore WITH (FORCE)")
+    server.execute("CREATE DATABASE after_restore")
 
 
 def again_after_the_restore(switch: Switch, told: list[Told]) -> None:
@@ -161,6 +188,14 @@ def test_a_daemon_does_not_start_on_what_was_never_restored(tmp_path: Path) -> N
     (switch.folder / "shebao.db").write_bytes(b"")  # as far as a restore comes that is killed
     done = switch.run("switchd", "run", check=False)
     assert done.returncode == 4 and "no tables of this version" in done.stderr
+
+
+def test_a_daemon_does_not_start_while_a_restore_is_under_way(tmp_path: Path) -> None:
+    switch = Switch(tmp_path / "s", banks=("rcb",))
+    switch.run("keyctl", "init")
+    with unused(switch.folder / "var" / RUNNING):
+        done = switch.run("switchd", "run", check=False)
+    assert done.returncode == 1 and "a restore is under way" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 # -- what comes back by reconciliation -------------------------------------------------------------------------------
