@@ -92,7 +92,7 @@ def _restore(file: Path, goal: back.Goal) -> tuple[back.Restored, list[str]]:
     except AnchorError as error:
         raise Stop(str(error), REFUSED) from None
     _end_progress()
-    store = open_store(goal.url)
+    store = open_store(goal.settings.database)
     try:
         begun = begin(store.reading, goal.folder, goal.signer)
         Anchors(store.reading, goal.folder, goal.signer, wall_us).sign()
@@ -109,7 +109,7 @@ def _goal(settings: SwitchSettings, operator: str | None, accept_faults: bool) -
     who = operator_of(settings, operator)
     if not (who.strip() and who.isprintable()):
         raise Stop("an operator's name is printable, and not blank; give another --operator", REFUSED)
-    return back.Goal(settings.database, folder, signer, settings.institution, who, accept_faults)
+    return back.Goal(settings, folder, signer, who, accept_faults)
 
 
 def _in_words(summary: Summary) -> str:

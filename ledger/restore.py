@@ -19,8 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from shebao.codecs.settings import SwitchSettings
+
 from . import anchor, relog, schema, sqlite
 from .backup import TABLES, BackupError, Piece, Progress, Reader, Summary
+from .books import open_books
 from .day import after_restore, moment_of, restored, time_of
 from .facts import Book, Facts, KeyClass, Request
 from .journal import apply
@@ -43,16 +46,15 @@ NAP_S: Final = 0.02
 class Goal(NamedTuple):
     """Where to, by whom, and what for."""
 
-    url: str
+    settings: SwitchSettings
     folder: Path  # the seal's, <state_dir>/seal
     signer: Ed25519PrivateKey
-    institution: str
     operator: str
     accept_faults: bool = False  # bring books back that do not prove right: there may be no better ones
 
 
 class Gap(NamedTuple):
-    """What a restored book's receipts leave out."""
+    """What a restored book's receipts leave out. The bureau's, of date 0, has none."""
 
     book_id: int
     bank: str
@@ -78,12 +80,12 @@ def check(path: Path, progress: Progress = lambda rows: None) -> Summary:
 def foresee(path: Path, goal: Goal, now_us: int) -> Summary:
     """All that is asked before anything is written; raises what `restore` would. Nothing is done."""
     summary = _fitting(path, goal, now_us)
-    backend = make_backend(goal.url)
+    backend = make_backend(goal.settings.database)
     try:
         if isinstance(backend, SqliteBackend) and not backend.path.exists():
             return summary
         with _told(), backend.engine.connect() as connection:
-            _must_be_empty(connection, goal.url)
+            _must_be_empty(connection, goal.settings.database)
     finally:
         backend.close()
     return summary
@@ -96,13 +98,16 @@ def restore(path: Path, goal: Goal, now_us: Callable[[], int], progress: Progres
     """
     summary = foresee(path, goal, now_us())
     anchor.write_public_key(goal.folder, goal.signer.public_key())  # AnchorError while nothing is done
-    with _alone(goal.url) as (connection, statements):
-        _must_be_empty(connection, goal.url)
+    with _alone(goal.settings.database) as (connection, statements):
+        _must_be_empty(connection, goal.settings.database)
         upgrade(connection)
         _fill(connection, statements, Reader(path), progress, summary)
         moment_us = now_us()
+        # A bank that joined after the backup has given receipts too: its book begins beyond them, like the others.
+        open_books(connection, goal.settings, moment_us)
+        brought_back = _events(connection)
         gaps = _begin_anew(connection, goal, summary, moment_us)
-        faults = [proof for proof in _prove(connection, goal, summary, moment_us) if proof.faults]
+        faults = [proof for proof in _prove(connection, goal, brought_back, moment_us) if proof.faults]
         if faults and not goal.accept_faults:
             first = faults[0].findings[0]
             raise BackupError(
@@ -110,10 +115,10 @@ def restore(path: Path, goal: Goal, now_us: Callable[[], int], progress: Progres
                 " older backup, or --accept-faults if there is none better"
             )
         banks: dict[str, dict[int, int]] = {}
-        for book_id, bank, _, events in summary.books:
-            banks.setdefault(bank, {})[book_id] = events
+        for gap in gaps:
+            banks.setdefault(gap.bank, {})[gap.book_id] = brought_back[gap.book_id]
         relog.announce(goal.folder, goal.signer, banks, moment_us)
-    return Restored(summary, gaps, faults)
+    return Restored(summary, [gap for gap in gaps if gap.date], faults)
 
 
 # -- before -----------------------------------------------------------------------------------------------
@@ -121,8 +126,8 @@ def restore(path: Path, goal: Goal, now_us: Callable[[], int], progress: Progres
 def _fitting(path: Path, goal: Goal, now_us: int) -> Summary:
     """The backup is whole, of this bureau, and the clock is right: receipts go on by the clock."""
     summary = check(path)
-    if summary.institution != goal.institution:
-        what = f"is of institution {summary.institution}, the configuration is of {goal.institution}"
+    if summary.institution != goal.settings.institution:
+        what = f"is of institution {summary.institution}, the configuration is of {goal.settings.institution}"
         raise BackupError(f"{path} {what}; name the right one of the two")
     logs = *goal.folder.glob("*.log"), *anchor.old_logs(goal.folder)
     latest, where = max([(summary.made, path), *((_last_signed(log), log) for log in logs)])
@@ -253,8 +258,7 @@ def _begin_anew(connection: Connection, goal: Goal, summary: Summary, now_us: in
         connection.execute(insert(schema.event).values(tuple(event)))
         changed = {"next_seq": after.next_seq, "next_receipt": after.next_receipt, "seal": after.seal}
         connection.execute(update(schema.book).where(schema.book.c.book_id == book.book_id).values(changed))
-        if first:
-            gaps.append(Gap(book.book_id, book.bank, book.open_date, book.next_receipt - 1, first))
+        gaps.append(Gap(book.book_id, book.bank, book.open_date, book.next_receipt - 1, first))
     return gaps
 
 
@@ -265,12 +269,17 @@ def _earlier(connection: Connection, goal: Goal, book: Book) -> int:
     return max(connection.execute(told).scalar_one(), len(anchor.old_logs(goal.folder, book.bank)))
 
 
-def _prove(connection: Connection, goal: Goal, summary: Summary, now_us: int) -> list[Proof]:
+def _events(connection: Connection) -> dict[int, int]:
+    """How many each book has."""
+    book = schema.book
+    return {book_id: next_seq - 1 for book_id, next_seq in connection.execute(select(book.c.book_id, book.c.next_seq))}
+
+
+def _prove(connection: Connection, goal: Goal, brought_back: dict[int, int], now_us: int) -> list[Proof]:
     """As `ledgerctl verify` will; what the old logs signed beyond the backup is lost, and no fault."""
     def reading() -> AbstractContextManager[Connection]:
         return nullcontext(connection)
 
-    brought_back = {book_id: events for book_id, _, _, events in summary.books}
     return verify(reading, goal.folder, now_us, goal.signer.public_key(), brought_back)
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine
 
-from shebao.ledger import cli
+from shebao.ledger import backup_cli, cli
 from shebao.ledger.cli import ledgerctl
 from shebao.ledger.secrets import create_master
 
@@ -190,6 +190,23 @@ def test_a_restore_and_what_is_said_of_it(desk: Desk, tmp_path: Path) -> None:
     assert [one["notes"] for one in desk.json("verify") if one["notes"]]
     assert "not empty" in desk.fails(3, "restore", file)
     assert "not empty" in desk.fails(3, "restore", file, "--dry-run")
+
+
+def test_a_restore_interrupted_before_its_logs_is_finished_by_whoever_signs_next(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_master(tmp_path / "master.key", bytes)
+    assert desk.type("init").exit_code == 0 and desk.type("backup", str(tmp_path / "b")).exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(backup_cli, "begin", lambda *_: 1 // 0)
+        assert isinstance(desk.type("restore", str(tmp_path / "b")).exception, ZeroDivisionError)
+    assert sorted(path.name for path in (tmp_path / "seal").glob("rcb*")) == ["rcb.log.next"]
+    assert desk.type("import-bills", desk.file("bills.csv", BILLS)).exit_code == 0
+    assert desk.type("withdraw", "33011026112300000028", "--reason", "printed twice").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "seal").glob("rcb*")) == ["rcb.log"]
+    first, second = (tmp_path / "seal" / "rcb.log").read_text(encoding="ascii").splitlines()
+    assert first.startswith("shebao-restore-1 ") and second.startswith("shebao-anchor-1 ")
+    assert desk.type("verify").exit_code == 0
 
 
 def test_usage(desk: Desk) -> None:

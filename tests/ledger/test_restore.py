@@ -7,12 +7,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from shebao_backup import BUREAU, forge, rows_of, save, silent
+from shebao_backup import forge, rows_of, save, settings_of, silent
 from shebao_sealed import SIGNER, Sealed
 from shebao_tampering import SEAL_OF
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from sqlalchemy import select
 from shebao.ledger import proof, relog, schema
 from shebao.ledger.anchor import AnchorError, Anchors, first_line, old_logs, read
 from shebao.ledger.backup import TABLES, BackupError
+from shebao.ledger.books import ensure_books
 from shebao.ledger.proof import Proof
 from shebao.ledger.restore import Goal, Restored, foresee, restore
 from shebao.ledger.store import Store, StoreError, migrate, open_store
@@ -39,7 +41,7 @@ class Town:
         self.summary = save(self.till, self.file)
 
     def goal(self, **changed: Any) -> Goal:
-        return Goal(self.url, self.folder, SIGNER, BUREAU, "zhang")._replace(**changed)
+        return Goal(settings_of(self.url), self.folder, SIGNER, "zhang")._replace(**changed)
 
     def restore(self, progress: Callable[[int], None] = silent, **changed: Any) -> Restored:
         self.now_us += 5 * MINUTE_US
@@ -128,9 +130,9 @@ def test_a_fresh_database_is_filled_too(town: Town, tills: type[Any]) -> None:
 @one_each
 def test_one_that_is_not_empty_is_refused_as_it_is(town: Town) -> None:
     with pytest.raises(BackupError, match=r"not empty: it has .*; name an empty one as \[switch\] database"):
-        town.restore(url=town.till.url)
+        town.restore(settings=settings_of(town.till.url))
     with pytest.raises(BackupError, match="not empty"):
-        foresee(town.file, town.goal(url=town.till.url), town.now_us)
+        foresee(town.file, town.goal(settings=settings_of(town.till.url)), town.now_us)
     assert town.sealed.faults() == {} and not list(town.folder.glob("*.next"))
 
 
@@ -157,7 +159,7 @@ def test_trying_it_writes_nothing(town: Town, tmp_path: Path) -> None:
 @only_sqlite
 def test_another_bureau_s_another_key_s_and_a_clock_that_is_behind(town: Town) -> None:
     with pytest.raises(BackupError, match="is of institution 33011000, the configuration is of 33010000"):
-        town.restore(institution="33010000")
+        town.restore(settings=settings_of(town.url, "33010000"))
     with pytest.raises(AnchorError, match="other half"):
         town.restore(signer=Ed25519PrivateKey.from_private_bytes(bytes(32)))
     town.now_us -= 60 * MINUTE_US
@@ -346,6 +348,32 @@ def test_on_a_machine_that_lost_its_logs_new_ones_begin(town: Town) -> None:
     assert town.faults() == {}
     first = first_line(town.folder / "rcb.log")
     assert first is not None and (first.old, first.last) == ("-", "-")
+
+
+@only_sqlite
+@pytest.mark.parametrize("has_logs", [True, False])
+def test_a_bank_that_joined_after_the_backup_gives_no_receipt_twice_either(
+    town: Town, tills: type[Any], has_logs: bool
+) -> None:
+    settings = settings_of(town.till.url, banks=("rcb", "icbc", "ccb"))
+    assert ensure_books(town.till.store, settings, town.now_us) == ["ccb"]
+
+    def pay(till: Any, bill: str) -> str:
+        (answer,) = till.ask(till.request("payment", bill)._replace(book_id=300, bank="ccb"))
+        assert answer.code == "00"
+        return str(till.rows("SELECT receipt FROM payment WHERE book_id = 300")[-1][0])
+
+    receipt = pay(town.till, town.sealed.bills[11])
+    town.sealed.anchors.sign()
+    if not has_logs:
+        shutil.rmtree(town.folder)
+    town.restore(settings=replace(settings, database=town.url))
+    assert town.faults() == {}
+    till = town.till_of(tills)
+    again = pay(till, town.sealed.bills[11])
+    till.store.close()
+    assert again[:10] == receipt[:10] and again > receipt and town.faults() == {}
+    assert (town.folder / "ccb.log.1").exists() == has_logs
 
 
 # -- a backup that somebody changed ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 from shebao_bureau import Bureau
 from shebao_harness import ROOT, Line, Reply, Switch, bill_number, command, environment, moment
 
+from shebao.codecs.settings import load_switch
 from shebao.ledger.anchor import FOLDER, Anchors
 from shebao.ledger.backup import write
 from shebao.ledger.commands import RUNNING
@@ -222,9 +223,10 @@ def lost(bureau: Bureau, tmp_path: Path) -> Lost:
     url = f"sqlite:///{tmp_path}/restored.db"
     signer, seal = load_master(tmp_path / "key").signer(), bureau.state / FOLDER
     bureau.next_day()
-    restore(file, Goal(url, seal, signer, "33011000", "zhang"), lambda: bureau.now_us, lambda rows: None)
-    text = bureau.config.read_text(encoding="utf-8")
-    bureau.config.write_text(text.replace(bureau.url, url), encoding="utf-8")
+    text = bureau.config.read_text(encoding="utf-8").replace(bureau.url, url)
+    bureau.config.write_text(text, encoding="utf-8")
+    goal = Goal(load_switch(text, "switch.toml"), seal, signer, "zhang")
+    restore(file, goal, lambda: bureau.now_us, lambda rows: None)
     bureau.url, bureau.store = url, open_store(url)
     shutil.move(bureau.state / "outbox", bureau.state / "outbox of the lost time")
     return Lost(bureau, 3, 2)

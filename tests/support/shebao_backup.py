@@ -3,14 +3,25 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from shebao.codecs.settings import SwitchSettings, load_switch
 from shebao.ledger.backup import Summary, write
 
 BUREAU = "33011000"
 Edit = Callable[[list[Any]], object]
+
+
+def settings_of(url: str, institution: str = BUREAU, banks: Sequence[str] = ("rcb", "icbc")) -> SwitchSettings:
+    """A configuration with the banks of `Till`, and more if asked for."""
+    text = f'[switch]\ninstitution = "{institution}"\ndatabase = "{url}"\nstate_dir = "var"\n'
+    text += 'master_key_file = "key"\n[admin]\nlisten = "127.0.0.1:8580"\n'
+    for n, bank in enumerate(banks, 1):
+        text += f'[banks.{bank}]\nname = "{bank}"\nnumber = "{n:02d}"\ninstitution = "{n}0000000"\n'
+        text += f'dialect = "rcb"\nlisten = "127.0.0.1:{9000 + n}"\nallow = ["127.0.0.1/32"]\ncutover = "23:00:00"\n'
+    return load_switch(text, "switch.toml")
 
 
 def silent(rows: int) -> None:
