@@ -1,0 +1,148 @@
+"""The end of a world: the tables, the files and the seal against what the model says happened. Its own SQL, no ORM.
+
+Only when every reply was right: a book that differs then differs from what banks were told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shebao.ledger.anchor import FOLDER
+from shebao.ledger.verify import verify
+
+from ..statements import BadFile, read_day
+from .stage import MASTER
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+def examine(world: World) -> None:
+    """Everything that must hold once all is quiet."""
+    tables = sqlite3.connect(world.scene.folder / "world.db")
+    try:
+        for look in (_bills, _payments, _accounts, _dates, _exceptions, _acknowledged):
+            for fault in look(world, tables):
+                world.judge.fault(fault)
+    finally:
+        tables.close()
+    for fault in (*_files(world), *_seal(world)):
+        world.judge.fault(fault)
+
+
+def _bills(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    stored = {
+        f"{number:019d}": status
+        for number, status in tables.execute("SELECT number, status FROM bill WHERE import_id NOT IN (SELECT import_id FROM open_import)")
+    }
+    for number, status in world.model.status.items():
+        found = stored.pop(number[:19], "not there")
+        if found != status:
+            yield f"bill {number} is {found}, by the model {status}"
+    if stored:
+        yield f"{len(stored)} bills that nobody imported"
+
+
+def _payments(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense FROM payment")
+    stored = Counter((r, b, a, d, s == "LIVE", bool(x)) for r, b, a, d, s, x in rows)
+    told = Counter(
+        (world.model.receipt_text(t.receipt), t.bill, t.amount, int(f"{t.date:%Y%m%d}"), t.live, t.suspense)
+        for t in world.model.taken
+    )
+    for row in (stored - told).keys():
+        yield f"a payment in the books that the model has not: {row}"
+    for row in (told - stored).keys():
+        yield f"a payment of the model's that the books have not: {row}"
+
+
+def _accounts(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    balances: Counter[str] = Counter()
+    for debit, credit, amount in tables.execute("SELECT debit, credit, amount FROM transfer"):
+        balances[debit] += amount
+        balances[credit] -= amount
+    for bank in world.scene.settings.banks:
+        if balances[f"clearing:{bank}"] != world.model.clearing[bank]:
+            yield f"clearing:{bank} is {balances[f'clearing:{bank}']}, by the model {world.model.clearing[bank]}"
+        if -balances[f"suspense:{bank}"] != world.model.in_suspense[bank]:
+            yield f"suspense:{bank} is {-balances[f'suspense:{bank}']}, by the model {world.model.in_suspense[bank]}"
+
+
+def _dates(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    """Dates, their totals, and receipts that count from 1 without a gap."""
+    for bank, one in world.scene.settings.banks.items():
+        rows = tables.execute(
+            "SELECT date, state, credits, credits_fen, reversals, reversals_fen FROM day WHERE book_id = ? ORDER BY date",
+            (one.book_id,),
+        ).fetchall()
+        dates = sorted(world.model.dates[bank])
+        if [row[0] for row in rows] != [int(f"{day:%Y%m%d}") for day in dates]:
+            yield f"{bank} has the dates {[row[0] for row in rows]}, by the model {dates}"
+            continue
+        for day, row in zip(dates, rows, strict=True):
+            if list(row[2:]) != world.model.sums.get((bank, day), [0, 0, 0, 0]):
+                yield f"{bank} {day}: totals {row[2:]}, by the model {world.model.sums.get((bank, day))}"
+            if (row[1] == "OPEN") != (day == world.model.open[bank]):
+                yield f"{bank} {day} is {row[1]}"
+            like = f"{day:%y%m%d}{one.number}%"
+            serials = [int(r[10:19]) for (r,) in tables.execute("SELECT receipt FROM payment WHERE receipt LIKE ? ORDER BY receipt", (like,))]
+            if serials != list(range(1, len(serials) + 1)):
+                yield f"{bank} {day}: receipts {serials} have a gap"
+
+
+def _exceptions(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
+    rows = tables.execute("SELECT book_id, item_class, state, count(*) FROM exception GROUP BY 1, 2, 3")
+    stored = {(names[book], kind, state): count for book, kind, state, count in rows}
+    told = {key: count for key, count in world.model.exceptions.items() if count}
+    if stored != told:
+        yield f"exceptions {stored}, by the model {told}"
+
+
+def _acknowledged(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+    """What a bank was given a receipt for is in the books, for its bill and amount, whatever the model says."""
+    rows = {r: (b, a) for r, b, a in tables.execute("SELECT receipt, bill, amount FROM payment")}
+    for core in world.cores:
+        for sent in core.sent:
+            if sent.answer == "00" and sent.receipt and sent.said.mti[:2] == "02":
+                if sent.receipt not in rows:
+                    yield f"receipt {sent.receipt} was given and is not in the books"
+                elif rows[sent.receipt][0] != sent.said.bill:
+                    yield f"receipt {sent.receipt} was given for {sent.said.bill}, the books say {rows[sent.receipt][0]}"
+
+
+def _files(world: World) -> Iterator[str]:
+    """Every closed date has its file, and the file has every event of the date, in order."""
+    for bank, pen in world.scene.wires.items():
+        oldest = max(world.model.dates[bank]) - timedelta(days=25)  # the daemon looks back a month for missing files
+        for day in sorted(world.model.dates[bank] - {world.model.open[bank]}):
+            if day < oldest:
+                continue
+            try:
+                lines = read_day(Path(world.scene.settings.state_dir), pen, int(f"{day:%Y%m%d}"))
+            except BadFile as fault:
+                yield f"{bank} {day}: {fault}"
+                continue
+            found = [(line.kind, line.moment, line.stan, line.bill, line.amount, line.receipt) for line in lines]
+            told = [
+                (one.kind, f"{one.moment:%Y%m%d%H%M%S}", one.stan, one.bill, one.amount, world.model.receipt_text(one.receipt))
+                for one in world.model.lines.get((bank, day), [])
+            ]
+            if found != told:
+                yield f"the file of {bank} {day} has {found}, by the model {told}"
+
+
+def _seal(world: World) -> Iterator[str]:
+    store = world.scene.open_store()
+    try:
+        proofs = verify(store.reading, world.scene.folder / FOLDER, world.nodes[0].wall.now_us(), MASTER.signer().public_key())
+    finally:
+        store.close()
+    for proof in proofs:
+        for finding in proof.findings:
+            yield f"verify, {proof.name}: {finding}"

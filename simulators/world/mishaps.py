@@ -1,0 +1,320 @@
+"""What goes wrong, and what operators do meanwhile: one function for each kind of `plan.FAULTS`, in a table.
+
+A mishap that finds nothing to hurt (no line, no daemon that lives) does nothing and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from shebao.codecs.settings import Limits
+from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
+from shebao.ledger.facts import BUREAU_BOOK_ID, KeyClass, Request
+from shebao.reconcile.close import NotClosed, write_day
+from shebao.reconcile.cutover import cut_over
+from shebao.reconcile.run import Desk
+
+from .core import Core
+from .lines import BankLine
+from .model import cst
+from .node import Node
+from .stage import MASTER
+from .store import AT_COMMIT, Shot
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+def happen(world: World, kind: str) -> None:
+    """One mishap of that kind, now."""
+    if _MISHAPS[kind](world):
+        world.counted(kind)
+        world.tell(f"-- {kind}")
+
+
+# -- lines -----------------------------------------------------------------------------------------------
+
+def _line(world: World) -> tuple[Core, BankLine] | None:
+    found = [(core, line) for core in world.cores for line in core.lines if line.up and line.wire.open and not line.over]
+    return world.random.choice(found) if found else None
+
+
+def _on_a_line(act: Callable[[World, Core, BankLine], None]) -> Callable[[World], bool]:
+    def happens(world: World) -> bool:
+        found = _line(world)
+        if found is not None:
+            act(world, *found)
+        return found is not None
+
+    return happens
+
+
+def _cut(world: World, core: Core, line: BankLine) -> None:
+    line.over = True
+    line.wire.cut()
+
+
+def _half_close(world: World, core: Core, line: BankLine) -> None:
+    line.wire.marks.add("half-closed")
+    line.over = True
+    line.wire.half_close()
+
+
+def _deaf(world: World, core: Core, line: BankLine) -> None:
+    """The bank reads nothing for a while; the switch may reset it when its replies can't be got rid of."""
+    line.wire.deaf = True
+    line.wire.marks.add("deaf")
+    world.timeline.later(world.random.uniform(1, 60), line.wire.listen_again)
+
+
+def _garbage(world: World, core: Core, line: BankLine) -> None:
+    """Bytes that are no frame: what comes after them is lost with the line."""
+    line.wire.marks.add("garbage")
+    line.over = True
+    line.wire.send(world.random.choice((b"\xff" * 8, b"9999", b"00 1abcd", bytes([0, 3, 1, 2, 3]) + b"\xff" * 4)))
+
+
+def _frame_never_ends(world: World, core: Core, line: BankLine) -> None:
+    key = core.key(core.now())
+    frame = core.pen.pack("0800", {7: key.de7, 11: key.stan, 32: core.pen.identity.institution, 70: "301"})
+    line.wire.marks.add("frame never ends")
+    line.over = True
+    line.wire.send(frame[: world.random.randint(1, len(frame) - 1)])
+
+
+def _silent(world: World, core: Core, line: BankLine) -> None:
+    """The bank says nothing any more on this line, not even a heartbeat."""
+    line.wire.marks.add("silent")
+    line.over = True
+    line.wire.mute = True
+
+
+def _too_many(world: World) -> bool:
+    core = world.random.choice(world.cores)
+    if world.plan.limits["lines_per_bank_max"] > 8:
+        return False
+    made = [core.connect() is not None for _ in range(world.plan.limits["lines_per_bank_max"] + 2)]
+    world.make_room(core)
+    return any(made)
+
+
+def _stranger(world: World) -> bool:
+    """A peer that is not in the bank's allow list: closed without a word."""
+    core = world.random.choice(world.cores)
+    up = [node for node in world.nodes if node.state == "up"]
+    if not up:
+        return False
+    wire = up[0].new_wire(_Stranger(world), world.plan.weather, -1)
+    wire.send(core.pen.heartbeat)
+    up[0].connect(core.bank, wire, "192.0.2.7")
+    return True
+
+
+class _Stranger:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def opened(self, line: object) -> None:
+        self._world.judge.fault("a stranger was let in")
+
+    def received(self, line: object, data: bytes) -> None:
+        self._world.judge.fault("a stranger was answered")
+
+    def ended(self, line: object) -> None:
+        pass
+
+
+# -- store and processes ---------------------------------------------------------------------------------
+
+def _node(world: World) -> Node | None:
+    found = [node for node in world.nodes if node.alive]
+    return world.random.choice(found) if found else None
+
+
+def _to_a_node(act: Callable[[World, Node], None]) -> Callable[[World], bool]:
+    def happens(world: World) -> bool:
+        node = _node(world)
+        if node is not None:
+            act(world, node)
+        return node is not None
+
+    return happens
+
+
+def _shot(*whats: str) -> Callable[[World], bool]:
+    def load(world: World, node: Node) -> None:
+        node.mishap.shots.append(Shot(world.random.choice(whats), world.random.choice((0, 1, 3, 6, 9, 12, 15))))
+
+    return _to_a_node(load)
+
+
+def _for_a_while(name: str, longest_s: float) -> Callable[[World], bool]:
+    def begin(world: World) -> bool:
+        until = world.timeline.now + world.random.uniform(0.05, longest_s)
+        for node in world.nodes:  # one store: it is away from all
+            setattr(node.mishap, name, until)
+        return True
+
+    return begin
+
+
+def _dies_reading(world: World, node: Node) -> None:
+    node.dies_reading = 0.5
+    world.timeline.later(5.0, setattr, node, "dies_reading", 0.0)
+
+
+def _kill(world: World, node: Node) -> None:
+    node.kill()
+    world.timeline.later(world.random.uniform(0.1, 6.0), start_again, world, node)
+
+
+def _stop(world: World, node: Node) -> None:
+    node.stop()
+    world.timeline.later(world.random.uniform(3.0, 40.0), start_again, world, node)
+
+
+def start_again(world: World, node: Node) -> None:
+    """systemd starts what has ended."""
+    if node.state == "down" and not world.healing:
+        node.start()
+        world.judge.trouble_ended(node.name)
+
+
+def _own_fault(world: World) -> bool:
+    world.judge.stumbling = 0.5
+    world.timeline.later(2.0, setattr, world.judge, "stumbling", 0.0)
+    return True
+
+
+def _reload(world: World, node: Node) -> None:
+    """SIGHUP: the same limits again, or larger ones."""
+    if node.daemon is None or node.state != "up":
+        return
+    settings = world.scene.settings
+    limits = {**world.plan.limits, "heartbeat_s": world.plan.limits["heartbeat_s"]}
+    changed = replace(settings, limits=Limits(**limits))
+    node.daemon.reload(lambda: (changed, world.scene.dialects))
+
+
+# -- clocks ----------------------------------------------------------------------------------------------
+
+def _jump(world: World, seconds: float) -> bool:
+    world.tell(f"clocks jump by {seconds:.0f} s")
+    for wall in (world.wall, *(node.wall for node in world.nodes)):
+        wall.jump(seconds)
+    return True
+
+
+def _forth(world: World) -> bool:
+    return _jump(world, world.random.choice((60, 3600, 7200, 86400, 86400 * 2, 86400 * 6)) * world.random.uniform(0.5, 1.0))
+
+
+def _back(world: World) -> bool:
+    back = -world.random.choice((1, 5, 60, 3600, 90000)) * world.random.uniform(0.5, 1.0)
+    if world.random.random() < 0.5:
+        world.random.choice(world.nodes).wall.jump(back)  # one machine's alone
+        return True
+    return _jump(world, back)
+
+
+def _over_cut_over(world: World) -> bool:
+    now = cst(world.wall.now_us())
+    evening = datetime(now.year, now.month, now.day, 22, 59, 57)
+    if now >= evening:
+        evening += timedelta(days=1)
+    return _jump(world, (evening - now).total_seconds() + world.random.choice((0, 0, 5, 3600)))
+
+
+# -- operators -------------------------------------------------------------------------------------------
+
+def _withdraw(world: World) -> bool:
+    bill = world.random.choice(world.scene.bills).number if world.random.random() < 0.9 else world.scene.unknown_bill()
+    now_us = world.wall.now_us()
+    request = Request(
+        service="withdraw", book_id=BUREAU_BOOK_ID, bank="", mti="", key_class=KeyClass.NONE, trace=0, moment=0,
+        received_us=now_us, echo={}, bill=bill, operator="沈秀英", reason="printed twice",
+    )  # fmt: skip
+    done = world.operator.act(request, lambda: now_us).code == "00"
+    if done != world.model.withdraw(bill, now_us):
+        world.judge.fault(f"withdrawal of {bill} was {'done' if done else 'refused'}")
+    return True
+
+
+def _import(world: World) -> bool:
+    printed = world.scene.print_bills(world.random.randint(1, 20))
+    world.scene.import_bills(world.operator, printed, world.wall.now_us())
+    world.model.print_bills(printed)
+    return True
+
+
+def _close(world: World) -> bool:
+    """`reconcile close` of a bank's open date, which must be refused when it is too early."""
+    bank = world.random.choice(list(world.scene.settings.banks.values()))
+    day = world.model.open[bank.key]
+    now = cst(world.wall.now_us())
+    good = day + timedelta(days=1) <= now.date() + timedelta(days=1)
+    desk = Desk(world.operator.reading, lambda book_id: world.operator.writing(), world.wall.now_us, world.scene.folder)
+    try:
+        done = cut_over(world.operator, desk, bank, int(f"{day:%Y%m%d}"))
+    except NotClosed:
+        done = False
+    if done != good:
+        world.judge.fault(f"{day} of {bank.key} was {'closed' if done else 'not closed'} by command on {now}")
+    if done:
+        world.model.open_next(bank.key)
+        spec, institution = world.scene.dialects[bank.key].statement, world.scene.settings.institution
+        write_day(world.operator.reading, world.scene.folder, spec, institution, bank.key, bank.book_id, int(f"{day:%Y%m%d}"))
+    return True
+
+
+def _sign(world: World) -> bool:
+    """`ledgerctl seal` beside a daemon that signs."""
+    folder = world.scene.folder / FOLDER
+    try:
+        Anchors(world.operator.reading, folder, MASTER.signer(), world.wall.now_us).sign()
+    except AnchorError as fault:
+        world.judge.fault(f"a head can't be signed: {fault}")
+    return True
+
+
+def _burst(world: World) -> bool:
+    for core in world.cores[: world.random.randint(1, len(world.cores))]:
+        core.burst(world.random.randint(5, 40))
+    return True
+
+
+_MISHAPS: Final[dict[str, Callable[[World], bool]]] = {
+    "line cut": _on_a_line(_cut),
+    "half-close": _on_a_line(_half_close),
+    "deaf bank": _on_a_line(_deaf),
+    "garbage": _on_a_line(_garbage),
+    "frame never ends": _on_a_line(_frame_never_ends),
+    "silent line": _on_a_line(_silent),
+    "too many lines": _too_many,
+    "stranger": _stranger,
+    "store error": _shot("error", "error", "refused"),
+    "commit in doubt": _shot("doubt done", "doubt undone"),
+    "commit frozen": _shot("frozen done", "frozen undone"),
+    "store away": _for_a_while("away_until", 12.0),
+    "store full": _for_a_while("full_until", 12.0),
+    "store locked": _for_a_while("locked_until", 25.0),
+    "store slow": _for_a_while("slow_until", 12.0),
+    "death in a transaction": _shot("death", "death before", "death after"),
+    "death in a read": _to_a_node(_dies_reading),
+    "kill": _to_a_node(_kill),
+    "stop": _to_a_node(_stop),
+    "clock forth": _forth,
+    "clock back": _back,
+    "clock over cut-over": _over_cut_over,
+    "own fault": _own_fault,
+    "reload": _to_a_node(_reload),
+    "withdraw": _withdraw,
+    "import": _import,
+    "close by command": _close,
+    "sign heads": _sign,
+    "burst": _burst,
+}
+assert set(AT_COMMIT) <= {"refused", "doubt done", "doubt undone", "frozen done", "frozen undone", "death before", "death after"}

@@ -1,0 +1,173 @@
+"""One daemon, in all its lives: started, stopped, killed, started again from what was durable.
+
+Everything is the switch's own: `switch.daemon.Daemon` with its lines, lane, timers and end of day, over
+`ledger.store.Store`. Only what surrounds it is the world's: reactor, writer, clock, network, and a store that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
+from shebao.ledger.sqlite import SqliteBackend
+from shebao.ledger.store import CommitInDoubt, Store, StoreError
+from shebao.switch.daemon import Daemon
+from shebao.switch.endofday import EndOfDay
+
+from .network import Client, Weather, Wire
+from .reactor import Life, ProcessDied, Reactor, Writer
+from .stage import MASTER, Scene
+from .store import FaultyBackend, Mishap, Stumble, Tap, Witness
+from .timeline import Timeline, Wall
+
+# What a log line may carry as a fault without being one of the switch's.
+EXPECTED_FAULTS: Final = (StoreError, CommitInDoubt, AnchorError, Stumble, OSError)
+
+
+class Log:
+    """The daemon's log, read by the judge: an exception of another kind is a bug of the switch."""
+
+    def __init__(self, told: Callable[[str, dict[str, object]], None], bound: dict[str, object] | None = None) -> None:
+        self._told, self._bound = told, bound or {}
+        self.dropped = 0  # as logs.LogWriter counts
+
+    def bind(self, **values: object) -> Log:
+        return Log(self._told, {**self._bound, **values})
+
+    def event(self, event: str, **values: object) -> None:
+        self._told(event, {**self._bound, **values})
+
+    debug = info = warning = error = event
+
+
+class Node:
+    """A machine that runs one daemon at a time."""
+
+    def __init__(
+        self, name: str, scene: Scene, timeline: Timeline, wall: Wall, random: Random, witness: Witness,
+        story: Callable[[str], None], counted: Callable[[str], None], fault: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.name, self.wall = name, wall
+        self.mishap = Mishap(timeline, random, counted)
+        self.lives = 0
+        self.daemon: Daemon | None = None
+        self.state = "down"  # "starting" "up" "stopping"
+        self.wires: list[Wire] = []
+        self.dies_reading = 0.0  # chance that the process dies within a read
+        self.when_up: Callable[[], None] = lambda: None
+        self._scene, self._timeline, self._random = scene, timeline, random
+        self._witness, self._story, self._counted, self._fault = witness, story, counted, fault
+        self._life: Life | None = None
+        self._backend: SqliteBackend | None = None
+        self._writer: Writer | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._life is not None and self._life.lives
+
+    @property
+    def formed_at(self) -> float:
+        """When the batch that is in work was put together."""
+        return self._writer.formed_at if self._writer is not None else 0.0
+
+    def start(self) -> None:
+        """A new process, from what is durable."""
+        self.lives += 1
+        self.state = "starting"
+        self._story(f"{self.name} starts")
+        life = self._life = Life(self._timeline, self.kill)
+        reactor = Reactor(life, self._random)
+        settings = self._scene.settings
+        backend = self._backend = SqliteBackend(self._scene.url, checkpoints=False)
+        store = Store(FaultyBackend(backend, self.mishap), settings.limits.reply_deadline_s * 1_000_000)
+        writer = self._writer = Writer(life, self.mishap)
+        tap = Tap(store, self.mishap, lambda: writer, self._witness, self)
+        writer.told = tap.told
+        read = self._reading(store)
+        now_us = self.wall.now_us
+        anchors = Anchors(read, Path(settings.state_dir) / FOLDER, MASTER.signer(), now_us)
+        end_of_day = EndOfDay(settings, self._scene.dialects, read, anchors.sign)
+        log: Any = Log(self._logged)
+        self.daemon = Daemon(
+            reactor, settings, self._scene.dialects, MASTER, tap, writer, end_of_day, read, now_us, log, log
+        )
+        self._reactor = reactor
+        self.daemon.start(self._ready)
+
+    def kill(self) -> None:
+        """`kill -9`: what was not committed is gone, the system resets the lines."""
+        if not self.alive:
+            return
+        self._counted("process died")
+        self._story(f"{self.name} dies")
+        self._end()
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        if self.alive and self.state != "stopping" and self.daemon is not None:
+            self._story(f"{self.name} is told to stop")
+            self._counted("process stopped")
+            self.state = "stopping"
+            for wire in self.wires:
+                wire.marks.add("the daemon stops")
+            self.daemon.stopped.addCallback(self._stopped)
+            self.daemon.stop()
+
+    def connect(self, bank: str, wire: Wire, peer: str) -> None:
+        """A line towards this machine; refused where nothing listens."""
+        port = None if self.daemon is None else self.daemon.ports.get(bank)
+        if port is None or not self.alive or self._life is None:
+            wire.open = False
+            self._timeline.later(0.01, wire.client.ended, wire)
+            return
+        self.wires.append(wire)
+        wire.connect(port, self._life, peer, self.wall.now_us)
+
+    def new_wire(self, client: Client, weather: Weather, number: int) -> Wire:
+        return Wire(self._timeline, self._random, weather, client, number)
+
+    # within
+
+    def _ready(self) -> None:
+        self.state = "up"
+        self._story(f"{self.name} is ready")
+        self.when_up()
+
+    def _stopped(self, _: object) -> None:
+        assert self.daemon is not None
+        self._story(f"{self.name} has stopped, {self.daemon.unanswered} unanswered")
+        self._end()
+
+    def _end(self) -> None:
+        assert self._life is not None and self._backend is not None
+        self._life.end()
+        self._backend.close()
+        self.state = "down"
+        for wire in self.wires:
+            wire.process_died()
+        self.wires.clear()
+        self.daemon = None
+
+    def _reading(self, store: Store) -> Callable[[], Any]:
+        @contextmanager
+        def reading() -> Iterator[Connection]:
+            self.mishap.begins(False)
+            with store.reading() as connection:
+                yield connection
+                if self._random.random() < self.dies_reading:
+                    raise ProcessDied
+
+        return reading
+
+    def _logged(self, event: str, values: dict[str, object]) -> None:
+        where = " ".join(f"{name}={value}" for name, value in values.items())
+        self._story(f"{self.name}: {event} {where}"[:300])
+        fault = values.get("fault")
+        if isinstance(fault, BaseException) and not isinstance(fault, EXPECTED_FAULTS):
+            self._fault(f"{self.name} logged a fault of its own: {event}: {fault!r}")

@@ -1,0 +1,184 @@
+"""What a world is made of before anything happens: configuration, a database with keys, people and bills.
+
+Made once for a process (`Stage`) and copied for each world (`Scene`), so that a world costs milliseconds. Bills and
+people are made here, small in number, so that banks meet on the same ones; nothing of it is the switch's own code but
+the tables and the import.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import sqlite3
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Final, NamedTuple
+
+from sqlalchemy import insert
+
+from shebao.codecs.dialect import Dialect
+from shebao.codecs.numbers import mod_11_10
+from shebao.codecs.settings import SwitchSettings
+from shebao.ledger.books import ensure_books
+from shebao.ledger.config import CHECKOUT, read_dialects, read_settings
+from shebao.ledger.imports import Pace, import_bills, import_people
+from shebao.ledger.schema import bank_key
+from shebao.ledger.secrets import Master, seal_key
+from shebao.ledger.sqlite import SqliteBackend
+from shebao.ledger.store import Store, migrate
+
+from ..population import citizen_id
+from ..wire import Identity, Wire
+
+MASTER: Final = Master(bytes(range(32)), bytes(range(32, 64)))
+MAC_KEYS: Final = {"rcb": 16, "icbc": 16, "ccb": 16, "boc": 16}
+PEOPLE: Final = 8
+TYPES: Final = ("170", "390", "110", "310")
+NAMES: Final = ("王建国", "李㛃", "阿依古丽·买买提", "𠮷野", "沈秀英", "张丽娟", "余杭五金厂", "陈伟")
+
+
+class Payer(NamedTuple):
+    id: str
+    name: str
+    card: str
+
+
+class PrintedBill(NamedTuple):
+    """A bill as a village office printed it."""
+
+    number: str
+    payer: Payer
+    amount: int  # fen
+    last_day: date
+    owner_only: bool
+    parts: tuple[tuple[str, int], ...]
+
+
+class Stage(NamedTuple):
+    folder: Path
+    settings: SwitchSettings
+    dialects: dict[str, Dialect]
+    wires: dict[str, Wire]
+
+
+@cache
+def stage(folder: Path) -> Stage:
+    """The template database in `folder`, and what all worlds of this process share."""
+    config = CHECKOUT / "etc" / "switch.toml"
+    settings = read_settings(config)
+    settings = replace(
+        settings, database=f"sqlite:///{folder / 'template.db'}", state_dir=str(folder), master_key_file=""
+    )
+    dialects = read_dialects(settings, config)
+    migrate(settings.database)
+    keys = {bank: bytes((17 * n + at + len(bank)) % 256 for n in range(size)) for at, (bank, size) in enumerate(MAC_KEYS.items())}
+    store = Store(SqliteBackend(settings.database, checkpoints=False), 0)
+    with store.writing() as connection:
+        for bank, key in keys.items():
+            sealed = seal_key(MASTER, bank, "mac", key, lambda size: bytes(size))
+            row = (bank, "mac", "current", sealed, "000000", dialects[bank].mac.algorithm, 0)
+            connection.execute(insert(bank_key).values(row))
+    store.close()
+    with sqlite3.connect(folder / "template.db") as template:
+        template.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        template.execute("PRAGMA journal_mode = DELETE")  # a file that can be copied
+    template.close()
+    wires = {
+        key: Wire(Identity(key, bank.name, bank.number, bank.institution, settings.institution), dialects[key], keys[key])
+        for key, bank in settings.banks.items()
+    }
+    return Stage(folder, settings, dialects, wires)
+
+
+class Scene:
+    """One world's own database and folder, and its people and bills."""
+
+    def __init__(self, made: Stage, folder: Path, start_us: int, random: Random, bills: int) -> None:
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        shutil.copyfile(made.folder / "template.db", folder / "world.db")
+        self.url = f"sqlite:///{folder / 'world.db'}"
+        self.settings = replace(made.settings, database=self.url, state_dir=str(folder))
+        self.dialects, self.wires = made.dialects, made.wires
+        self.today = date(1970, 1, 1) + timedelta(seconds=start_us // 1_000_000 + 8 * 3600)
+        self.payers = [Payer(citizen_id(random), name, f"62284800{n:08d}") for n, name in enumerate(NAMES[:PEOPLE])]
+        self.strangers = Payer(citizen_id(random), "无名", "6228480099999999")  # known to nobody
+        self._serial = 0
+        self.random = random
+        self.bills: list[PrintedBill] = []
+        store = self.open_store()
+        ensure_books(store, self.settings, start_us)
+        self.import_people(store, start_us)
+        self.import_bills(store, self.print_bills(bills), start_us)
+        store.close()
+
+    def open_store(self) -> Store:
+        """Another process's: an operator's, or the judge's."""
+        return Store(SqliteBackend(self.url, checkpoints=False), self.settings.limits.reply_deadline_s * 1_000_000)
+
+    def print_bills(self, count: int) -> list[PrintedBill]:
+        return [self._print() for _ in range(count)]
+
+    def unknown_bill(self) -> str:
+        self._serial += 1
+        return _number(self.today, 5_000_000 + self._serial)
+
+    def _print(self) -> PrintedBill:
+        random = self.random
+        self._serial += 1
+        kinds = random.sample(TYPES, random.choice((1, 1, 2, 3)))
+        parts = tuple((kind, random.randint(100, 2_000_000)) for kind in kinds)
+        ahead = random.choice((-1, 0, 1, 2, 60, 60, 60))
+        payer = self.payers[0] if random.random() < 0.3 else random.choice(self.payers)
+        amount = sum(fen for _, fen in parts)
+        last_day = self.today + timedelta(days=ahead)
+        return PrintedBill(_number(self.today, self._serial), payer, amount, last_day, random.random() < 0.2, parts)
+
+    def import_bills(self, store: Store, printed: list[PrintedBill], now_us: int) -> None:
+        """All of them at once, as `ledgerctl import-bills` takes them in."""
+        data = bill_csv(printed, self.today)
+        import_bills(store, "world", data, lambda: now_us, pace=Pace(lambda: 0.0, lambda _: None))
+        self.bills += printed
+
+    def import_people(self, store: Store, now_us: int) -> None:
+        rows = [(p.id, p.name, "13800000000", p.card, "330110", "170") for p in self.payers]
+        data = _csv(("id", "name", "phone", "card", "division", "enrolled"), rows)
+        import_people(store, data, pace=Pace(lambda: 0.0, lambda _: None))
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def bill_csv(printed: list[PrintedBill], today: date) -> bytes:
+    head = (
+        "bill_number", "payer_id", "payer_name", "office", "period_from", "period_to", "issued", "due", "last_day",
+        "insurance_type", "amount_fen", "owner_only",
+    )  # fmt: skip
+    issued = f"{today - timedelta(days=30):%Y-%m-%d}"
+    rows = [
+        (
+            bill.number, bill.payer.id, bill.payer.name, "良渚街道安溪村", "202601", "202612", issued, issued,
+            f"{bill.last_day:%Y-%m-%d}", kind, str(fen), str(int(bill.owner_only)),
+        )
+        for bill in printed
+        for kind, fen in bill.parts
+    ]  # fmt: skip
+    return _csv(head, rows)
+
+
+def _csv(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(head)
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def _number(day: date, serial: int) -> str:
+    body = f"330110{day:%y%m%d}{serial:07d}"
+    return body + mod_11_10(body)

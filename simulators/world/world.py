@@ -1,0 +1,247 @@
+"""One world: built from its plan, played, healed, and asked at the end whether all is as it must be.
+
+While it is played everything goes wrong that the plan holds. Then faults stop, one daemon serves, and the banks ask
+until each of their messages has its answer; only then are books, files and seal compared with what happened (`audit`).
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from shebao.codecs.settings import Limits
+
+from . import audit, mishaps
+from .core import Core, all_lines
+from .judge import Judge
+from .model import Model, cst
+from .network import Wire
+from .node import Node
+from .plan import Plan
+from .stage import Scene, Stage
+from .timeline import Endless, Timeline, Wall
+
+SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
+BEAT_S: Final = 1.0
+EPOCH: Final = datetime(1970, 1, 1, 8)  # in China Standard Time
+
+
+@dataclass
+class Outcome:
+    """What came of a world."""
+
+    seed: int
+    faults: list[str]
+    payments: int = 0
+    messages: int = 0
+    days: int = 0
+    seconds: float = 0.0
+    events: int = 0
+    mishaps: Counter[str] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+
+
+class World:
+    """Built from a plan; `play` once."""
+
+    def __init__(self, plan: Plan, made: Stage, folder: Path, tell: Callable[[str], None] | None = None) -> None:
+        self.plan = plan
+        self.timeline = Timeline()
+        self._tell = tell
+        self.mishaps: Counter[str] = Counter()
+        seed = plan.seed
+        self.random = Random(f"world {seed}")
+        start_us = int((plan.start - EPOCH) / timedelta(microseconds=1))
+        self.wall = Wall(self.timeline, start_us)
+        limits = Limits(**plan.limits)
+        self.scene = Scene(made, folder, start_us, Random(f"scene {seed}"), plan.bills)
+        self.scene.settings = replace(self.scene.settings, limits=limits)
+        banks = self.scene.settings.banks
+        cutovers = {bank: f"{one.cutover:%H:%M:%S}" for bank, one in banks.items()}
+        today = plan.start.date()
+        late = plan.start.strftime("%H:%M:%S") >= cutovers["rcb"]
+        opened = {bank: today + timedelta(days=int(late)) for bank in banks}
+        self.model = Model(
+            {bank: one.institution for bank, one in banks.items()}, opened, self.scene.payers, limits.reply_deadline_s,
+            {bank: one.number for bank, one in banks.items()},
+        )  # fmt: skip
+        self.model.print_bills(self.scene.bills)
+        self.first_dates = dict(opened)
+        self.judge = Judge(
+            self.model, self.timeline, self.tell, cutovers, limits.batch_max, limits.in_flight_per_line,
+            limits.reply_deadline_s,
+        )  # fmt: skip
+        self.judge.chance = self.random.random
+        self.judge.latest_us = lambda: max(clock.latest_us for clock in (self.wall, *(n.wall for n in self.nodes)))
+        self.nodes = [self._node(f"switch-{number}", start_us) for number in range(1, plan.nodes + 1)]
+        self.cores = [Core(bank, self, Random(f"core {seed} {bank}")) for bank in plan.banks]
+        self.judge.lines = lambda: all_lines(self.cores)
+        self.operator = self.scene.open_store()
+        self.healing = False
+        self.messages = 0
+        self.healthy_since = 0.0
+        self._wires = 0
+
+    def _node(self, name: str, start_us: int) -> Node:
+        wall = Wall(self.timeline, start_us)
+        random = Random(f"{name} {self.plan.seed}")
+        return Node(name, self.scene, self.timeline, wall, random, self.judge, self.tell, self.counted, self.judge.fault)
+
+    # -- what cores and nodes use ------------------------------------------------------------------------
+
+    def tell(self, text: str) -> None:
+        if self._tell is not None:
+            self._tell(f"{self.timeline.now:9.4f} {text}")
+
+    def counted(self, what: str) -> None:
+        self.mishaps[what] += 1
+
+    def connect(self, core: Core, line_number: int) -> tuple[Wire, Node] | None:
+        up = [node for node in self.nodes if node.state == "up"]
+        if not up:
+            return None
+        node = self.random.choice(up)
+        self._wires += 1
+        wire = node.new_wire(core, self.plan.weather, self._wires)
+        if self.healing:
+            wire.weather = wire.weather._replace(split=0.0, latency_s=(0.001, 0.01))
+        if node.daemon is not None and len(node.daemon.posts[core.bank].lines) >= self.plan.limits["lines_per_bank_max"]:
+            self.make_room(core)
+        self.timeline.later(self.random.uniform(*wire.weather.latency_s), node.connect, core.bank, wire, "127.0.0.1")
+        return wire, node
+
+    @staticmethod
+    def make_room(core: Core) -> None:
+        """The bank has as many lines as it may: the switch may drop one that is not signed on."""
+        for line in core.lines:
+            line.wire.marks.add("room is needed")
+
+    # -- playing -----------------------------------------------------------------------------------------
+
+    def play(self) -> Outcome:
+        try:
+            self._play()
+        except Endless as fault:
+            self.judge.fault(str(fault))
+        except Exception as fault:  # of the switch's code, or of this world's: either way this seed is not clean
+            self.judge.fault(f"{type(fault).__name__}: {fault}\n{traceback.format_exc(limit=-8)}")
+        finally:
+            for node in self.nodes:
+                node.kill()
+            self.operator.close()
+        days = sum((self.model.open[bank] - first).days for bank, first in self.first_dates.items())
+        return Outcome(
+            self.plan.seed, self.judge.faults, len(self.model.taken), len(self.judge.sent), days // len(self.first_dates),
+            self.timeline.now, self.timeline.events, self.mishaps, self.model.ways, self.judge.codes,
+        )  # fmt: skip
+
+    def _play(self) -> None:
+        for line in self.plan.told():
+            self.tell(line)
+        for node in self.nodes:
+            node.start()
+        self._beat()
+        for core in self.cores:
+            self._next_deed(core)
+        for kind, rate in sorted(self.plan.rates.items()):
+            self._next_mishap(kind, rate)
+        self.timeline.run_until(self.plan.seconds)
+        self._heal()
+        self._settle()
+        if not self.judge.faults:
+            audit.examine(self)
+
+    def _beat(self) -> None:
+        """Once a second: banks mind their lines, the judge looks."""
+        for core in self.cores:
+            core.keep_lines()
+        self.judge.look_for_silence(self.healthy_since)
+        self._look_at_limits()
+        self.timeline.later(BEAT_S, self._beat)
+
+    def _next_deed(self, core: Core) -> None:
+        self.timeline.later(self.random.expovariate(self.plan.messages_per_s), self._deed, core)
+
+    def _deed(self, core: Core) -> None:
+        if self.healing or self.messages >= self.plan.messages_max:
+            return
+        self.messages += 1
+        core.act()
+        self._next_deed(core)
+
+    def _next_mishap(self, kind: str, rate: float) -> None:
+        self.timeline.later(self.random.expovariate(rate / 60), self._mishap, kind, rate)
+
+    def _mishap(self, kind: str, rate: float) -> None:
+        if not self.healing:
+            mishaps.happen(self, kind)
+            self._next_mishap(kind, rate)
+
+    def _look_at_limits(self) -> None:
+        """Queues and lines stay within what the configuration says."""
+        for node in self.nodes:
+            if node.daemon is None:
+                continue
+            for bank, post in node.daemon.posts.items():
+                limits = post.limits
+                if len(post.lines) > limits.lines_per_bank_max:
+                    self.judge.fault(f"{bank} has {len(post.lines)} lines on {node.name}")
+                for line in post.lines:
+                    if line.session is not None and line.session.in_flight > limits.in_flight_per_line:
+                        self.judge.fault(f"{bank} has {line.session.in_flight} requests in flight on a line")
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _heal(self) -> None:
+        """No more faults: one daemon serves, clocks are right, banks behave."""
+        self.tell("the faults end")
+        self.healing = True
+        self.judge.stumbling = 0.0
+        for node in self.nodes:
+            node.mishap.heal()
+            node.dies_reading = 0.0
+            node.wall.jump((self.wall.now_us() - node.wall.now_us()) / 1_000_000)
+        for node in self.nodes[1:]:
+            node.stop()
+        for core in self.cores:
+            core.calm = True
+            for line in core.lines:
+                if line.wire.deaf or line.over or line.wire.marks:
+                    line.wire.marks.add("healed")
+                    line.wire.cut()
+        if self.nodes[0].state == "down":
+            self.nodes[0].start()
+        self.healthy_since = self.timeline.now
+
+    def _settle(self) -> None:
+        """Until every message has its answer."""
+        until = self.timeline.now + SETTLE_S
+        while self.timeline.now < until:
+            self.timeline.run_until(self.timeline.now + 2.0)
+            if self.nodes[0].state == "down":
+                self.nodes[0].start()
+            if self.nodes[0].state == "up" and sum([core.ask_again() for core in self.cores]) == 0 and self._is_level():
+                break
+        else:
+            waiting = [one for core in self.cores for one in core.sent if one.tries and not one.answer]
+            self.judge.fault(f"after {SETTLE_S:.0f} s of health {len(waiting)} messages have no answer")
+            return
+        self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
+        self.nodes[0].stop()
+        self.timeline.run_until(self.timeline.now + 5.0)
+        for node in self.nodes:
+            if node.state != "down":
+                self.judge.fault(f"{node.name} did not stop")
+
+    def _is_level(self) -> bool:
+        """Whether the clock has made all cut-overs that are due."""
+        now = cst(self.nodes[0].wall.now_us())
+        first = now.date() + timedelta(days=int(now.hour >= 23))
+        return all(day >= first for day in self.model.open.values())
