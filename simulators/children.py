@@ -55,9 +55,15 @@ class Children:
         return finished
 
     def daemon(self, log: Path) -> subprocess.Popen[bytes]:
-        """`switchd run`, its log in a file."""
-        with log.open("wb") as file:
+        """`switchd run`, its log at the end of a file."""
+        with log.open("ab") as file:
             return self._start("switchd", ("run",), file.fileno())
+
+    def kill(self, child: subprocess.Popen[bytes]) -> None:
+        """SIGKILL, as a power cut does it."""
+        child.kill()
+        child.wait()
+        self._forget(child)
 
     def stop(self, child: subprocess.Popen[bytes]) -> int:
         """SIGTERM, and its exit status."""

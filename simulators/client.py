@@ -273,6 +273,10 @@ class Driver:
         self.bank.offer(order, self._now())
         return True
 
+    def flush(self) -> None:
+        """Send what was asked since the last turn, at once."""
+        self._flush()
+
     def _flush(self) -> None:
         """One write a line and turn."""
         parts: dict[int, list[bytes]] = {}

@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -26,6 +26,8 @@ from .day import Day, Refused, Wrong
 from .programme import PAYMENTS_MIN
 from .screen import Screen
 from .statements import BadFile
+
+NEAR_MIDNIGHT_S: Final = 300
 
 
 @click.command(cls=OneLineCommand, name="demo")
@@ -64,7 +66,7 @@ def _run(home: Path, payments: int, database: str | None, keep_running: bool, se
     async def play(reactor: Any) -> list[str]:
         reactor.addSystemEventTrigger("before", "shutdown", children.end_all)
         signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
-        await _wait_for_the_day(reactor, screen)
+        await script.wait_for_the_day(reactor, screen.step, NEAR_MIDNIGHT_S)
         today = script.today()
         plan = programme.write_down(seed, payments, today, list(stage.settings.banks))
         day = Day(reactor, screen, stage, children, plan)
@@ -80,15 +82,6 @@ def _run(home: Path, payments: int, database: str | None, keep_running: bool, se
         return script.run_script(play)
     finally:
         children.end_all()
-
-
-async def _wait_for_the_day(reactor: Any, screen: Screen) -> None:
-    """A day that ends while it is played would have two dates."""
-    clock = script.moment_now() % 1_000_000
-    if clock >= staging.NEAR_MIDNIGHT:
-        seconds = 86_405 - (clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100)
-        screen.step(f"It is nearly midnight: waiting {seconds} s for the new day.")
-        await script.sleep(reactor, seconds)
 
 
 if __name__ == "__main__":

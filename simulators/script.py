@@ -59,6 +59,15 @@ def sleep(reactor: Any, seconds: float) -> Deferred[None]:
     return done
 
 
+async def wait_for_the_day(reactor: Any, tell: Callable[[str], None], lasts_s: int) -> None:
+    """What ends after midnight would have two dates: wait for the new day instead."""
+    clock = moment_now() % 1_000_000
+    left_s = 86_400 - (clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100)
+    if left_s < lasts_s < 86_400:
+        tell(f"It is nearly midnight: waiting {left_s + 5} s for the new day.")
+        await sleep(reactor, left_s + 5)
+
+
 def forever() -> Deferred[None]:
     """Until the reactor is stopped."""
     return Deferred()

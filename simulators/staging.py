@@ -20,7 +20,6 @@ from . import config
 from .wire import Wire
 
 CUT_OVER: Final = "23:59:59"  # late, so that no clock cuts over into the demo
-NEAR_MIDNIGHT: Final = 235500
 HOST: Final = "127.0.0.1"
 LOOPBACK_WITHIN_S: Final = 5.0
 
@@ -72,6 +71,15 @@ def build(folder: Path, original: Path, database: str | None, seed: int, host: s
         for name, bank in settings.banks.items()
     }
     return Stage(folder, path, settings, keys, wires)
+
+
+def twin(stage: Stage) -> Stage:
+    """A second daemon for the same books and banks: ports and a state folder of its own."""
+    path = stage.config.with_name("twin.toml")
+    state = re.compile(r"^state_dir *=.*$", re.M)
+    text = state.sub(lambda _: f"state_dir = {_quoted(str(stage.folder / 'twin'))}", stage.config.read_text("utf-8"))
+    path.write_text(moved(text, stage.settings.admin_listen[0]), encoding="utf-8")
+    return stage._replace(config=path, settings=config.read_settings(path))
 
 
 def rewritten(text: str, folder: Path, database: str | None, host: str = HOST) -> str:
