@@ -66,7 +66,7 @@ class Line(Protocol):
         wire.setTcpNoDelay(True)
         wire.bufferSize = READ_BYTES
         wire.registerProducer(self, True)
-        self._post.lines.add(self)
+        self._post.lines[self] = None
         self._steer()
         self._post.refresh_keys(self._keys_known)
 
@@ -104,7 +104,7 @@ class Line(Protocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         self._gone = True
-        self._post.lines.discard(self)
+        self._post.lines.pop(self, None)
         taken = self.session.frames_taken if self.session is not None else 0
         if taken:  # connections without a message are probes: no news
             self._log.info("line closed", messages=taken)
@@ -154,7 +154,7 @@ class Line(Protocol):
         return self.session is not None and self.session.state is State.SIGNED_ON
 
     def abort(self) -> None:
-        self._post.lines.discard(self)  # at once: the socket goes in a later turn, and its place is needed now
+        self._post.lines.pop(self, None)  # at once: the socket goes in a later turn, and its place is needed now
         if not self._gone:
             self._wire.abortConnection()
 
@@ -215,7 +215,7 @@ class Post(Factory):
     ) -> None:
         self.bank, self.settings, self.limits, self.tally, self.lane = bank, settings, limits, tally, lane
         self.clock, self.now_us, self.refresh_keys, self.log = clock, now_us, refresh_keys, log.bind(bank=bank.key)
-        self.lines: set[Line] = set()
+        self.lines: dict[Line, None] = {}  # in the order in which they came, so that a run can be repeated
 
     def buildProtocol(self, addr: IAddress | None) -> Line | None:
         """A line for an allowed peer, else None: the connection is closed without a word."""

@@ -76,7 +76,9 @@ class Core:
                 continue
             if line.up and not line.on and (self.calm or self.random.random() < 0.3):
                 self.network(line, "001")
-            if self.random.random() < 0.5 or self.calm:
+            line.quiet_beats += 1
+            if line.quiet_beats > 3 or self.random.random() < 0.5:
+                line.quiet_beats = 0
                 line.wire.send(self.pen.heartbeat)
 
     def _has_waited(self, line: BankLine) -> bool:

@@ -76,11 +76,10 @@ class Judge:
         for one in mine:
             one.began_at = self._timeline.now
         if len(requests) >= self._batch_max >= 4:
-            self._share_fairly(node, mine)
+            self._share_fairly(node, Counter(request.bank for request in requests))
 
-    def _share_fairly(self, node: Node, batch: list[Transmission]) -> None:
+    def _share_fairly(self, node: Node, served: Counter[str]) -> None:
         """A bank that has enough waiting gets its share of a full batch (rule 9)."""
-        served = Counter(one.sent.said.bank for one in batch)
         waiting = Counter(
             one.sent.said.bank
             for line in self.lines()
@@ -91,7 +90,7 @@ class Judge:
         for bank, left in waiting.items():
             share = self._batch_max // len(self._cutovers)
             if left and served[bank] < share:
-                self.fault(f"{bank} got {served[bank]} of a batch of {len(batch)} with {left} more waiting")
+                self.fault(f"{bank} got {served[bank]} of a batch of {served.total()} with {left} more waiting")
 
     def _all_submitted(self, line: BankLine) -> bool:
         """Whether nothing of this line is held back."""

@@ -82,6 +82,7 @@ class BankLine:
         self.on = False  # signed on, as of what was sent last
         self.over = False  # nothing sent from now on will be taken
         self.over_at_switch = False  # the switch has closed it
+        self.quiet_beats = 0  # seconds since the bank's last heartbeat
         self.macs_wrong = 0
         self.messages: list[Transmission] = []
         self.outstanding: dict[tuple[str, str, str], Transmission] = {}

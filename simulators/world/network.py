@@ -137,7 +137,7 @@ class Wire:
         self.life.later(self._delay(), function)
 
     def _piece(self, waiting: int) -> int:
-        return self._random.randint(1, waiting) if self._random.random() < self.weather.split else waiting
+        return self._random.randint(waiting // 4 + 1, waiting) if self._random.random() < self.weather.split else waiting
 
     def _pump_up(self) -> None:
         if self.transport is not None and not self._up_pumping and (self._up or self._half_closed):

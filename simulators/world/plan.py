@@ -141,16 +141,16 @@ def draw(seed: int) -> Plan:
         banks=tuple(sorted(random.sample(("rcb", "icbc", "ccb", "boc"), random.choice((1, 2, 3, 4, 4))))),
         lines_per_bank=random.choice((1, 1, 2, 3)),
         weather=Weather(
-            (0.01, 2.0) if slow else (0.0005, 0.02), random.choice((0.0, 0.1, 0.6)), random.choice((400, 65536))
+            (0.01, 0.8) if slow else (0.0005, 0.02), random.choice((0.0, 0.1, 0.6)), random.choice((400, 65536))
         ),
-        limits=_limits(random),
+        limits=_limits(random, slow),
         deeds=deeds,
         rates=rates,
     )
 
 
-def _limits(random: Random) -> dict[str, int]:
-    """Small ones are met sooner."""
+def _limits(random: Random, slow: bool) -> dict[str, int]:
+    """Small ones are met sooner; slow: the network is, so that a frame takes its time."""
     silence = random.choice((12, 40, 180))
     return {
         "in_flight_per_line": random.choice((1, 2, 4, 16, 256)),
@@ -159,7 +159,7 @@ def _limits(random: Random) -> dict[str, int]:
         "lines_per_bank_max": random.choice((4, 128)),
         "heartbeat_s": random.choice((3, 10)) if silence < 180 else 60,
         "silence_s": silence,
-        "frame_timeout_s": random.choice((4, 30)),
+        "frame_timeout_s": 30 if slow else random.choice((4, 30)),
         "mac_failures_max": random.choice((1, 2, 5)),
         "commit_deadline_s": random.choice((1, 4, 10)),
         "shutdown_s": random.choice((2, 30)),
