@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 from shebao.codecs.statement import StatementLine
 
 from . import proof, script, statements
-from .client import Driver
+from .client import WINDOW, Driver
 from .messages import APPROVED
 from .town import WITHIN_S, NoWayBack, Town
 
@@ -55,15 +55,19 @@ class Judge:
 
     async def _repeat(self, driver: Driver, sents: list[Any]) -> int:
         """How many are not answered 00 any more; that the bytes are the same, the memory sees."""
-        asked = DeferredList([driver.again(sent) for sent in sents])
-        driver.flush()
+        lost = 0
+        for first in range(0, len(sents), WINDOW):  # more at once would time out, and be asked once more each
+            some = sents[first : first + WINDOW]
+            asked = DeferredList([driver.again(sent) for sent in some])
+            driver.flush()
+            asked.addTimeout(WITHIN_S, self._town.reactor)
+            try:
+                answers = await asked
+            except TimeoutError:
+                raise NoWayBack(f"{driver.bank.who.bank}: repeats were not answered in {WITHIN_S:.0f} s") from None
+            lost += sum(reply is None or reply.code != APPROVED for _, (reply, _) in answers)
         self.asked_again += len(sents)
-        asked.addTimeout(WITHIN_S, self._town.reactor)
-        try:
-            answers = await asked
-        except TimeoutError:
-            raise NoWayBack(f"{driver.bank.who.bank}: repeats were not answered in {WITHIN_S:.0f} s") from None
-        return sum(reply is None or reply.code != APPROVED for _, (reply, _) in answers)
+        return lost
 
     def _bills_once(self) -> None:
         books = [driver.bank.books for driver in self._town.drivers.values()]

