@@ -210,7 +210,7 @@ async def _standby_takes_over(town: Town) -> None:
 
 
 FAULTS: Final = (
-    Fault("kill", BOTH, "switchd killed (kill -9)", _kill, _start, (4, 10), (0, 0.3), often=4),
+    Fault("kill", BOTH, "switchd killed (kill -9)", _kill, _start, (8, 20), (0, 0.3), often=4),
     Fault("restart", BOTH, "switchd ended by SIGTERM and started", _stop, _start, (1, 2)),
     Fault("stall", BOTH, "switchd frozen (SIGSTOP)", _freeze_daemon, _thaw_daemon, (1, 2), (0.5, 8)),
     Fault("twins", BOTH, "a second daemon joins, one of the two is killed", _join, _part, holds_s=(0, 2)),

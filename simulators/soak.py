@@ -73,23 +73,27 @@ class Result:
 class Soak:
     """One database's turn."""
 
-    def __init__(self, screen: Screen, engine: str, seed: int, longest_s: float) -> None:
-        self._screen, self._seed, self._longest_s = screen, seed, longest_s
+    def __init__(self, screen: Screen, engine: str, seed: int, longest_s: float, row: int) -> None:
+        """longest_s: that a fault lasts; row: so many of a kind follow one another; both at the most."""
+        self._screen, self._seed, self._longest_s, self._row = screen, seed, longest_s, row
         self._dice = random.Random(f"soak {seed} {engine}")
         self.result = Result(engine)
 
     def deal(self, kinds: list[Fault], disk: str) -> Iterator[Fault]:
-        """Without end: every kind comes once, some oftener, before any comes again."""
-        deck = []
+        """Without end: every kind once, then some of them oftener, and again."""
+        deck: list[Fault] = []
+        oftener: list[Fault] = []
         for fault in kinds:
             if self.result.engine in fault.engines:
                 if why := obstacle(fault, disk):
                     self.result.left_out[fault.name] = why
                     self._screen.say(f"left out: {fault.told}: {why}")
                 else:
-                    deck += [fault] * fault.often
+                    deck.append(fault)
+                    oftener += [fault] * (fault.often - 1)
         while deck:
             yield from self._dice.sample(deck, len(deck))
+            yield from self._dice.sample(oftener, len(oftener))
 
     async def play(
         self, reactor: Any, home: Path, rate: float, kinds: list[Fault], seconds: float, faults: int
@@ -103,7 +107,8 @@ class Soak:
             engine = self.result.engine
             self._screen.step(f"[bold]{engine}[/bold]" + (" on a small disk in memory" if disk else ""))
             book = await deferToThread(make_book, engine, disk, home)
-            town = Town(reactor, home, CHECKOUT / "etc" / "switch.toml", book, self._seed, rate, disk)
+            town = Town(reactor, home, CHECKOUT / "etc" / "switch.toml", book, self._seed, rate, disk,
+                        self._screen.step)  # fmt: skip
             await town.open()
             judge, began = Judge(town), monotonic()
             try:
@@ -122,7 +127,7 @@ class Soak:
 
     async def _round(self, town: Town, judge: Judge, fault: Fault) -> None:
         kind = self.result.kinds.setdefault(fault.name, Kind())
-        times = self._dice.randint(*fault.times)
+        times = min(self._dice.randint(*fault.times), self._row)
         held_s = away_s = 0.0
         before = town.payments()
         town.pay()
@@ -193,12 +198,14 @@ def clear(town: Town | None, book: Book | None, disk: Disk | None) -> None:
 @click.option("--fault", "names", multiple=True, type=click.Choice(list(KINDS)), help="Only these kinds.")
 @click.option("--longest", type=click.FloatRange(0.1, 60), default=15.0, show_default=True,
               help="Seconds that one fault lasts at the most.")  # fmt: skip
+@click.option("--row", type=click.IntRange(1, 100), default=20, show_default=True,
+              help="Faults of one kind in a round at the most.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(10, 5000), default=200.0, show_default=True,
               help="Payments offered a second, of all banks together.")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other faults.")
 @click.option("--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too.")
-def main(minutes: float, faults: int, database: str, names: tuple[str, ...], longest: float, rate: float, seed: int,
-         out: Path | None) -> int:  # fmt: skip
+def main(minutes: float, faults: int, database: str, names: tuple[str, ...], longest: float, row: int, rate: float,
+         seed: int, out: Path | None) -> int:  # fmt: skip
     """Faults under load for a set time; nothing that was acknowledged may be lost or doubled."""
     home = Path(os.environ.get("SHEBAO_HOME") or CHECKOUT) / "var" / "soak"
     engines = list(BOTH) if database == "both" else [database]
@@ -217,7 +224,7 @@ def main(minutes: float, faults: int, database: str, names: tuple[str, ...], lon
         for engine in engines:
             folder = home / engine
             folder.mkdir()
-            soak = Soak(screen, engine, seed, longest)
+            soak = Soak(screen, engine, seed, longest, row)
             await soak.play(reactor, folder, rate, kinds, minutes * 60, faults)
             results.append(soak.result)
         return results

@@ -25,7 +25,7 @@ LOOPBACK_WITHIN_S: Final = 5.0
 
 
 class StageTaken(Exception):
-    """Another demo runs in this folder; one line for the user."""
+    """Another one runs in this folder; one line for the user."""
 
 
 class NoLoopback(Exception):
@@ -52,7 +52,7 @@ def claim(folder: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise StageTaken(f"another demo runs in {folder}; end it first") from None
+        raise StageTaken(f"another run holds {folder}; end it first") from None
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return lock

@@ -34,7 +34,7 @@ LINES: Final = 2  # of each bank to each daemon
 LOOK_S: Final = 0.01
 WITHIN_S: Final = 90.0  # service is back, and every outcome known, so long after the fault is over
 RESERVE_S: Final = 40.0  # bills that are at hand, as seconds of load
-WAVE: Final = 4_000  # bills imported at a time
+WAVE_MAX: Final = 4_000  # bills imported at a time
 FATES: Final = {
     "sure": 4000, "sure void": 300, "back": 300, "repeat": 300, "void": 200, "undone": 100, "inquire": 300, "lost": 30,
     "late": 30, "unvoid": 30, "advice": 300, "advice repeat": 50,
@@ -49,9 +49,11 @@ class NoWayBack(Exception):
 
 class Town:
     def __init__(
-        self, reactor: Any, home: Path, original: Path, book: Book, seed: int, rate: float, disk: Disk | None
-    ) -> None:
+        self, reactor: Any, home: Path, original: Path, book: Book, seed: int, rate: float, disk: Disk | None,
+        tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
         """home: an empty folder. original: the configuration that it is made of."""
+        self.tell = tell
         self.reactor, self.book, self.disk = reactor, book, disk
         self.dice = random.Random(f"town {seed}")
         host = staging.private_host(random.SystemRandom().randrange(2_000_000))
@@ -93,16 +95,20 @@ class Town:
             await self.command(*command)
         for bank, key in self.stage.keys.items():
             await self.command("keyctl", "load", "--bank", bank, "--kind", "mac", "--hex", "-", given=key + "\n")
+        self.tell("Database made; keys loaded.")
         await self.more_bills()
+        self.tell(f"{len(self._bills):,} bills imported.")
         await deferToThread(self.daemon.start)
         for driver in self.drivers.values():
             await driver.open()
+        self.tell("The daemon is ready; the banks are signed on.")
 
     async def more_bills(self) -> None:
         """Another wave, imported beside the living daemon, where few are left."""
         while len(self._bills) < self._reserve:
-            made = await deferToThread(population.populate, self._seed, WAVE, script.today(), self._serial)
-            self._serial += WAVE
+            wave = min(WAVE_MAX, self._reserve)
+            made = await deferToThread(population.populate, self._seed, wave, script.today(), self._serial)
+            self._serial += wave
             path = self.stage.folder / "bills.csv"
             with path.open("w", encoding="utf-8", newline="") as file:
                 population.write_bills(made.bills, file)
@@ -133,7 +139,7 @@ class Town:
         self._paying = True
         self._running = load.run_all(list(self.drivers.values()), [self._orders(name) for name in self.drivers])
         self._running.addErrback(lambda _: None)
-        self.watch()
+        self._moved = dict.fromkeys(self._moved, self.reactor.seconds())
         self._watch.start(LOOK_S, now=True)
 
     async def settle(self) -> None:
@@ -176,8 +182,7 @@ class Town:
     def watch(self) -> None:
         """Measure from now on."""
         self.longest_s = 0.0
-        now = self.reactor.seconds()
-        self._moved = dict.fromkeys(self._moved, now)
+        self._moved = dict.fromkeys(self._moved, self.reactor.seconds())
 
     def _look(self) -> None:
         now = self.reactor.seconds()

@@ -42,7 +42,7 @@ def test_one_demo_at_a_time_and_each_begins_anew(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with staging.claim(folder):
         (folder / "old").write_text("x")
-        with pytest.raises(staging.StageTaken, match="another demo"):
+        with pytest.raises(staging.StageTaken, match="another run"):
             staging.claim(folder)
         assert (folder / "old").exists()
     with staging.claim(folder):
