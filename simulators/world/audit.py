@@ -10,19 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shebao.ledger.anchor import FOLDER
 from shebao.ledger.verify import verify
 
 from ..statements import BadFile, read_day
+from .core import Place
 from .stage import MASTER
 
-if TYPE_CHECKING:
-    from .world import World
 
-
-def examine(world: World) -> None:
+def examine(world: Place) -> None:
     """Everything that must hold once all is quiet."""
     tables = sqlite3.connect(world.scene.folder / "world.db")
     try:
@@ -35,10 +32,12 @@ def examine(world: World) -> None:
         world.judge.fault(fault)
 
 
-def _bills(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _bills(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     stored = {
         f"{number:019d}": status
-        for number, status in tables.execute("SELECT number, status FROM bill WHERE import_id NOT IN (SELECT import_id FROM open_import)")
+        for number, status in tables.execute(
+            "SELECT number, status FROM bill WHERE import_id NOT IN (SELECT import_id FROM open_import)"
+        )
     }
     for number, status in world.model.status.items():
         found = stored.pop(number[:19], "not there")
@@ -48,20 +47,20 @@ def _bills(world: World, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"{len(stored)} bills that nobody imported"
 
 
-def _payments(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _payments(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense FROM payment")
     stored = Counter((r, b, a, d, s == "LIVE", bool(x)) for r, b, a, d, s, x in rows)
     told = Counter(
         (world.model.receipt_text(t.receipt), t.bill, t.amount, int(f"{t.date:%Y%m%d}"), t.live, t.suspense)
         for t in world.model.taken
     )
-    for row in (stored - told).keys():
+    for row in (stored - told):
         yield f"a payment in the books that the model has not: {row}"
-    for row in (told - stored).keys():
+    for row in (told - stored):
         yield f"a payment of the model's that the books have not: {row}"
 
 
-def _accounts(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _accounts(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     balances: Counter[str] = Counter()
     for debit, credit, amount in tables.execute("SELECT debit, credit, amount FROM transfer"):
         balances[debit] += amount
@@ -73,11 +72,11 @@ def _accounts(world: World, tables: sqlite3.Connection) -> Iterator[str]:
             yield f"suspense:{bank} is {-balances[f'suspense:{bank}']}, by the model {world.model.in_suspense[bank]}"
 
 
-def _dates(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     """Dates, their totals, and receipts that count from 1 without a gap."""
     for bank, one in world.scene.settings.banks.items():
         rows = tables.execute(
-            "SELECT date, state, credits, credits_fen, reversals, reversals_fen FROM day WHERE book_id = ? ORDER BY date",
+            "SELECT date, state, credits, credits_fen, reversals, reversals_fen FROM day WHERE book_id = ? ORDER BY 1",
             (one.book_id,),
         ).fetchall()
         dates = sorted(world.model.dates[bank])
@@ -90,12 +89,13 @@ def _dates(world: World, tables: sqlite3.Connection) -> Iterator[str]:
             if (row[1] == "OPEN") != (day == world.model.open[bank]):
                 yield f"{bank} {day} is {row[1]}"
             like = f"{day:%y%m%d}{one.number}%"
-            serials = [int(r[10:19]) for (r,) in tables.execute("SELECT receipt FROM payment WHERE receipt LIKE ? ORDER BY receipt", (like,))]
+            found = tables.execute("SELECT receipt FROM payment WHERE receipt LIKE ? ORDER BY receipt", (like,))
+            serials = [int(number[10:19]) for (number,) in found]
             if serials != list(range(1, len(serials) + 1)):
                 yield f"{bank} {day}: receipts {serials} have a gap"
 
 
-def _exceptions(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
     rows = tables.execute("SELECT book_id, item_class, state, count(*) FROM exception GROUP BY 1, 2, 3")
     stored = {(names[book], kind, state): count for book, kind, state, count in rows}
@@ -104,7 +104,7 @@ def _exceptions(world: World, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"exceptions {stored}, by the model {told}"
 
 
-def _acknowledged(world: World, tables: sqlite3.Connection) -> Iterator[str]:
+def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     """What a bank was given a receipt for is in the books, for its bill and amount, whatever the model says."""
     rows = {r: (b, a) for r, b, a in tables.execute("SELECT receipt, bill, amount FROM payment")}
     for core in world.cores:
@@ -112,11 +112,11 @@ def _acknowledged(world: World, tables: sqlite3.Connection) -> Iterator[str]:
             if sent.answer == "00" and sent.receipt and sent.said.mti[:2] == "02":
                 if sent.receipt not in rows:
                     yield f"receipt {sent.receipt} was given and is not in the books"
-                elif rows[sent.receipt][0] != sent.said.bill:
-                    yield f"receipt {sent.receipt} was given for {sent.said.bill}, the books say {rows[sent.receipt][0]}"
+                elif rows[sent.receipt] != (sent.said.bill, sent.said.amount):
+                    yield f"receipt {sent.receipt} was given for {sent.said.bill}, the books say {rows[sent.receipt]}"
 
 
-def _files(world: World) -> Iterator[str]:
+def _files(world: Place) -> Iterator[str]:
     """Every closed date has its file, and the file has every event of the date, in order."""
     for bank, pen in world.scene.wires.items():
         oldest = max(world.model.dates[bank]) - timedelta(days=25)  # the daemon looks back a month for missing files
@@ -130,19 +130,16 @@ def _files(world: World) -> Iterator[str]:
                 continue
             found = [(line.kind, line.moment, line.stan, line.bill, line.amount, line.receipt) for line in lines]
             told = [
-                (one.kind, f"{one.moment:%Y%m%d%H%M%S}", one.stan, one.bill, one.amount, world.model.receipt_text(one.receipt))
-                for one in world.model.lines.get((bank, day), [])
+                (k, f"{moment:%Y%m%d%H%M%S}", stan, bill, amount, world.model.receipt_text(receipt))
+                for k, moment, stan, bill, amount, receipt in world.model.lines.get((bank, day), [])
             ]
             if found != told:
                 yield f"the file of {bank} {day} has {found}, by the model {told}"
 
 
-def _seal(world: World) -> Iterator[str]:
-    store = world.scene.open_store()
-    try:
-        proofs = verify(store.reading, world.scene.folder / FOLDER, world.nodes[0].wall.now_us(), MASTER.signer().public_key())
-    finally:
-        store.close()
+def _seal(world: Place) -> Iterator[str]:
+    key, now_us = MASTER.signer().public_key(), world.nodes[0].wall.now_us()
+    proofs = verify(world.operator.reading, world.scene.folder / FOLDER, now_us, key)
     for proof in proofs:
         for finding in proof.findings:
             yield f"verify, {proof.name}: {finding}"

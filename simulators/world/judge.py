@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from shebao.codecs.message import Decoded
+from shebao.codecs.tags import Tags, parse
 from shebao.ledger.backend import CommitInDoubt
 from shebao.ledger.facts import Request
 
 from .. import messages
+from .almanac import nearest_date
 from .lines import BankLine, Transmission
-from .model import VOID, Expected, Model, nearest_date
+from .model import Model
 from .node import Node
+from .said import VOID, Expected
 from .timeline import Timeline
 
 FAULTS_KEPT: Final = 20
@@ -26,12 +29,6 @@ STEPS: Final = {
     "01": "inquire", "020": "pay", "022": "advise", "04": "reverse", "05": "totals", "08": "network", "06": "pay",
 }  # fmt: skip
 QUIET_S: Final = 30.0  # a healthy switch answers in far less
-
-
-class Banks(Protocol):
-    """The lines that banks have open."""
-
-    def lines(self) -> Sequence[BankLine]: ...
 
 
 class Judge:
@@ -171,7 +168,7 @@ class Judge:
             self._signed_off(one, line)
         return code
 
-    def _explained(self, one: Transmission, code: str) -> Expected | None | str:
+    def _explained(self, one: Transmission, code: str) -> Expected | str | None:
         """What must come back; None: nothing more to say; or why the reply can't be."""
         assert isinstance(one.node, Node)
         arrived = one.wire.arrived_at(one.end)
@@ -228,7 +225,7 @@ class Judge:
         if expected.amount is not None and got.get(4) != f"{expected.amount:012d}":
             wrong.append(f"DE4 is {got.get(4)}, right is {expected.amount}")
         wrong += [f"DE{n} is {got.get(n)}, right is {v}" for n, v in expected.totals.items() if got.get(n) != v]
-        tags = messages.tags.parse(bytes.fromhex(got[48])) if 48 in got else messages.tags.Tags()
+        tags = parse(bytes.fromhex(got[48])) if 48 in got else Tags()
         wanted = dict(expected.tags)
         if expected.receipt is not None and 48 in got:
             wanted["RN"] = (self.model.receipt_text(expected.receipt),)
@@ -260,7 +257,8 @@ class Judge:
                 assert isinstance(one.node, Node)
                 if arrived is None or one.doubtful or one.ignored or not one.node.alive:
                     continue
-                if now - max(arrived[0], healthy_since) > QUIET_S and not self._in_trouble(one.node.name, now - QUIET_S):
+                waited = now - max(arrived[0], healthy_since)
+                if waited > QUIET_S and not self._in_trouble(one.node.name, now - QUIET_S):
                     self.fault(f"{self.name(one)} was never answered")
                     one.ignored = True  # told once
 
@@ -268,4 +266,4 @@ class Judge:
     def name(one: Transmission) -> str:
         said = one.sent.said
         what = f"DE3 {said.proc}" if said.proc else f"DE70 {one.sent.network}"
-        return f"#{one.number} {said.bank} {one.mti} {what} {said.de7} {said.stan} {said.bill[-6:]} {said.amount}".rstrip()
+        return f"#{one.number} {said.bank} {one.mti} {what} {said.de7} {said.stan} {said.bill[-6:]} {said.amount}"

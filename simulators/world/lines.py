@@ -12,8 +12,8 @@ from typing import Final
 
 from shebao.codecs.framing import Framer
 
-from .model import Expected, Said
 from .network import Wire
+from .said import Expected, Said
 
 # What can be wrong with a message before the books are asked: the code and DE44 that it gets.
 FLAWS: Final = {

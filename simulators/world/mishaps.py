@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import Final
 
 from shebao.codecs.settings import Limits
 from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
@@ -17,18 +17,16 @@ from shebao.reconcile.close import NotClosed, write_day
 from shebao.reconcile.cutover import cut_over
 from shebao.reconcile.run import Desk
 
-from .core import Core
+from . import deeds
+from .almanac import cst
+from .core import Core, Place
 from .lines import BankLine
-from .model import cst
 from .node import Node
 from .stage import MASTER
-from .store import AT_COMMIT, Shot
-
-if TYPE_CHECKING:
-    from .world import World
+from .store import Shot
 
 
-def happen(world: World, kind: str) -> None:
+def happen(world: Place, kind: str) -> None:
     """One mishap of that kind, now."""
     if _MISHAPS[kind](world):
         world.counted(kind)
@@ -37,13 +35,13 @@ def happen(world: World, kind: str) -> None:
 
 # -- lines -----------------------------------------------------------------------------------------------
 
-def _line(world: World) -> tuple[Core, BankLine] | None:
-    found = [(core, line) for core in world.cores for line in core.lines if line.up and line.wire.open and not line.over]
+def _line(world: Place) -> tuple[Core, BankLine] | None:
+    found = [(core, line) for core in world.cores for line in core.standing()]
     return world.random.choice(found) if found else None
 
 
-def _on_a_line(act: Callable[[World, Core, BankLine], None]) -> Callable[[World], bool]:
-    def happens(world: World) -> bool:
+def _on_a_line(act: Callable[[Place, Core, BankLine], None]) -> Callable[[Place], bool]:
+    def happens(world: Place) -> bool:
         found = _line(world)
         if found is not None:
             act(world, *found)
@@ -52,32 +50,32 @@ def _on_a_line(act: Callable[[World, Core, BankLine], None]) -> Callable[[World]
     return happens
 
 
-def _cut(world: World, core: Core, line: BankLine) -> None:
+def _cut(world: Place, core: Core, line: BankLine) -> None:
     line.over = True
     line.wire.cut()
 
 
-def _half_close(world: World, core: Core, line: BankLine) -> None:
+def _half_close(world: Place, core: Core, line: BankLine) -> None:
     line.wire.marks.add("half-closed")
     line.over = True
     line.wire.half_close()
 
 
-def _deaf(world: World, core: Core, line: BankLine) -> None:
+def _deaf(world: Place, core: Core, line: BankLine) -> None:
     """The bank reads nothing for a while; the switch may reset it when its replies can't be got rid of."""
     line.wire.deaf = True
     line.wire.marks.add("deaf")
     world.timeline.later(world.random.uniform(1, 60), line.wire.listen_again)
 
 
-def _garbage(world: World, core: Core, line: BankLine) -> None:
+def _garbage(world: Place, core: Core, line: BankLine) -> None:
     """Bytes that are no frame: what comes after them is lost with the line."""
     line.wire.marks.add("garbage")
     line.over = True
     line.wire.send(world.random.choice((b"\xff" * 8, b"9999", b"00 1abcd", bytes([0, 3, 1, 2, 3]) + b"\xff" * 4)))
 
 
-def _frame_never_ends(world: World, core: Core, line: BankLine) -> None:
+def _frame_never_ends(world: Place, core: Core, line: BankLine) -> None:
     key = core.key(core.now())
     frame = core.pen.pack("0800", {7: key.de7, 11: key.stan, 32: core.pen.identity.institution, 70: "301"})
     line.wire.marks.add("frame never ends")
@@ -85,14 +83,14 @@ def _frame_never_ends(world: World, core: Core, line: BankLine) -> None:
     line.wire.send(frame[: world.random.randint(1, len(frame) - 1)])
 
 
-def _silent(world: World, core: Core, line: BankLine) -> None:
+def _silent(world: Place, core: Core, line: BankLine) -> None:
     """The bank says nothing any more on this line, not even a heartbeat."""
     line.wire.marks.add("silent")
     line.over = True
     line.wire.mute = True
 
 
-def _too_many(world: World) -> bool:
+def _too_many(world: Place) -> bool:
     core = world.random.choice(world.cores)
     if world.plan.limits["lines_per_bank_max"] > 8:
         return False
@@ -101,7 +99,7 @@ def _too_many(world: World) -> bool:
     return any(made)
 
 
-def _stranger(world: World) -> bool:
+def _stranger(world: Place) -> bool:
     """A peer that is not in the bank's allow list: closed without a word."""
     core = world.random.choice(world.cores)
     up = [node for node in world.nodes if node.state == "up"]
@@ -114,7 +112,7 @@ def _stranger(world: World) -> bool:
 
 
 class _Stranger:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Place) -> None:
         self._world = world
 
     def opened(self, line: object) -> None:
@@ -129,13 +127,13 @@ class _Stranger:
 
 # -- store and processes ---------------------------------------------------------------------------------
 
-def _node(world: World) -> Node | None:
+def _node(world: Place) -> Node | None:
     found = [node for node in world.nodes if node.alive]
     return world.random.choice(found) if found else None
 
 
-def _to_a_node(act: Callable[[World, Node], None]) -> Callable[[World], bool]:
-    def happens(world: World) -> bool:
+def _to_a_node(act: Callable[[Place, Node], None]) -> Callable[[Place], bool]:
+    def happens(world: Place) -> bool:
         node = _node(world)
         if node is not None:
             act(world, node)
@@ -144,15 +142,15 @@ def _to_a_node(act: Callable[[World, Node], None]) -> Callable[[World], bool]:
     return happens
 
 
-def _shot(*whats: str) -> Callable[[World], bool]:
-    def load(world: World, node: Node) -> None:
+def _shot(*whats: str) -> Callable[[Place], bool]:
+    def load(world: Place, node: Node) -> None:
         node.mishap.shots.append(Shot(world.random.choice(whats), world.random.choice((0, 1, 3, 6, 9, 12, 15))))
 
     return _to_a_node(load)
 
 
-def _for_a_while(name: str, longest_s: float) -> Callable[[World], bool]:
-    def begin(world: World) -> bool:
+def _for_a_while(name: str, longest_s: float) -> Callable[[Place], bool]:
+    def begin(world: Place) -> bool:
         until = world.timeline.now + world.random.uniform(0.05, longest_s)
         for node in world.nodes:  # one store: it is away from all
             setattr(node.mishap, name, until)
@@ -161,35 +159,35 @@ def _for_a_while(name: str, longest_s: float) -> Callable[[World], bool]:
     return begin
 
 
-def _dies_reading(world: World, node: Node) -> None:
+def _dies_reading(world: Place, node: Node) -> None:
     node.dies_reading = 0.5
     world.timeline.later(5.0, setattr, node, "dies_reading", 0.0)
 
 
-def _kill(world: World, node: Node) -> None:
+def _kill(world: Place, node: Node) -> None:
     node.kill()
     world.timeline.later(world.random.uniform(0.1, 6.0), start_again, world, node)
 
 
-def _stop(world: World, node: Node) -> None:
+def _stop(world: Place, node: Node) -> None:
     node.stop()
     world.timeline.later(world.random.uniform(3.0, 40.0), start_again, world, node)
 
 
-def start_again(world: World, node: Node) -> None:
+def start_again(world: Place, node: Node) -> None:
     """systemd starts what has ended."""
     if node.state == "down" and not world.healing:
         node.start()
         world.judge.trouble_ended(node.name)
 
 
-def _own_fault(world: World) -> bool:
+def _own_fault(world: Place) -> bool:
     world.judge.stumbling = 0.5
     world.timeline.later(2.0, setattr, world.judge, "stumbling", 0.0)
     return True
 
 
-def _reload(world: World, node: Node) -> None:
+def _reload(world: Place, node: Node) -> None:
     """SIGHUP: the same limits again, or larger ones."""
     if node.daemon is None or node.state != "up":
         return
@@ -201,18 +199,19 @@ def _reload(world: World, node: Node) -> None:
 
 # -- clocks ----------------------------------------------------------------------------------------------
 
-def _jump(world: World, seconds: float) -> bool:
+def _jump(world: Place, seconds: float) -> bool:
     world.tell(f"clocks jump by {seconds:.0f} s")
     for wall in (world.wall, *(node.wall for node in world.nodes)):
         wall.jump(seconds)
     return True
 
 
-def _forth(world: World) -> bool:
-    return _jump(world, world.random.choice((60, 3600, 7200, 86400, 86400 * 2, 86400 * 6)) * world.random.uniform(0.5, 1.0))
+def _forth(world: Place) -> bool:
+    most = world.random.choice((60, 3600, 7200, 86400, 86400 * 2, 86400 * 6))
+    return _jump(world, most * world.random.uniform(0.5, 1.0))
 
 
-def _back(world: World) -> bool:
+def _back(world: Place) -> bool:
     back = -world.random.choice((1, 5, 60, 3600, 90000)) * world.random.uniform(0.5, 1.0)
     if world.random.random() < 0.5:
         world.random.choice(world.nodes).wall.jump(back)  # one machine's alone
@@ -220,9 +219,9 @@ def _back(world: World) -> bool:
     return _jump(world, back)
 
 
-def _over_cut_over(world: World) -> bool:
+def _over_cut_over(world: Place) -> bool:
     now = cst(world.wall.now_us())
-    evening = datetime(now.year, now.month, now.day, 22, 59, 57)
+    evening = now.replace(hour=22, minute=59, second=57, microsecond=0)
     if now >= evening:
         evening += timedelta(days=1)
     return _jump(world, (evening - now).total_seconds() + world.random.choice((0, 0, 5, 3600)))
@@ -230,7 +229,7 @@ def _over_cut_over(world: World) -> bool:
 
 # -- operators -------------------------------------------------------------------------------------------
 
-def _withdraw(world: World) -> bool:
+def _withdraw(world: Place) -> bool:
     bill = world.random.choice(world.scene.bills).number if world.random.random() < 0.9 else world.scene.unknown_bill()
     now_us = world.wall.now_us()
     request = Request(
@@ -243,14 +242,14 @@ def _withdraw(world: World) -> bool:
     return True
 
 
-def _import(world: World) -> bool:
+def _import(world: Place) -> bool:
     printed = world.scene.print_bills(world.random.randint(1, 20))
     world.scene.import_bills(world.operator, printed, world.wall.now_us())
     world.model.print_bills(printed)
     return True
 
 
-def _close(world: World) -> bool:
+def _close(world: Place) -> bool:
     """`reconcile close` of a bank's open date, which must be refused when it is too early."""
     bank = world.random.choice(list(world.scene.settings.banks.values()))
     day = world.model.open[bank.key]
@@ -266,11 +265,12 @@ def _close(world: World) -> bool:
     if done:
         world.model.open_next(bank.key)
         spec, institution = world.scene.dialects[bank.key].statement, world.scene.settings.institution
-        write_day(world.operator.reading, world.scene.folder, spec, institution, bank.key, bank.book_id, int(f"{day:%Y%m%d}"))
+        closed = int(f"{day:%Y%m%d}")
+        write_day(world.operator.reading, world.scene.folder, spec, institution, bank.key, bank.book_id, closed)
     return True
 
 
-def _sign(world: World) -> bool:
+def _sign(world: Place) -> bool:
     """`ledgerctl seal` beside a daemon that signs."""
     folder = world.scene.folder / FOLDER
     try:
@@ -280,13 +280,13 @@ def _sign(world: World) -> bool:
     return True
 
 
-def _burst(world: World) -> bool:
+def _burst(world: Place) -> bool:
     for core in world.cores[: world.random.randint(1, len(world.cores))]:
-        core.burst(world.random.randint(5, 40))
+        deeds.burst(core, world.random.randint(5, 40))
     return True
 
 
-_MISHAPS: Final[dict[str, Callable[[World], bool]]] = {
+_MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "line cut": _on_a_line(_cut),
     "half-close": _on_a_line(_half_close),
     "deaf bank": _on_a_line(_deaf),
@@ -317,4 +317,3 @@ _MISHAPS: Final[dict[str, Callable[[World], bool]]] = {
     "sign heads": _sign,
     "burst": _burst,
 }
-assert set(AT_COMMIT) <= {"refused", "doubt done", "doubt undone", "frozen done", "frozen undone", "death before", "death after"}

@@ -137,7 +137,8 @@ class Wire:
         self.life.later(self._delay(), function)
 
     def _piece(self, waiting: int) -> int:
-        return self._random.randint(waiting // 4 + 1, waiting) if self._random.random() < self.weather.split else waiting
+        whole = self._random.random() >= self.weather.split
+        return waiting if whole else self._random.randint(waiting // 4 + 1, waiting)
 
     def _pump_up(self) -> None:
         if self.transport is not None and not self._up_pumping and (self._up or self._half_closed):
@@ -224,7 +225,8 @@ class Transport:
         if self.gone or self.closing or self.write_closed:
             return
         self._wire.write(data)
-        if self._producer is not None and not self._choked and self._wire.waiting_down > self._wire.weather.buffer_bytes:
+        full = self._wire.waiting_down > self._wire.weather.buffer_bytes
+        if full and self._producer is not None and not self._choked:
             self._choked = True
             self._producer.pauseProducing()
 

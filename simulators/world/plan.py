@@ -52,10 +52,14 @@ DEEDS: Final = {
     "advice of a payment": 6, "void reversed": 6, "inquiry": 8, "totals": 3, "cut over": 1, "echo": 2, "sign off": 2,
     "flawed": 6, "odd reversal": 4,
 }  # fmt: skip
-DAWNS: Final = (  # moments near which something is to happen, or has been
-    (2026, 11, 27, 10, 0), (2026, 11, 27, 22, 59), (2026, 11, 27, 23, 59), (2026, 12, 31, 22, 58),
-    (2026, 12, 31, 23, 59), (2027, 1, 1, 0, 1), (2027, 2, 28, 23, 59), (2028, 2, 28, 22, 59), (2028, 2, 28, 23, 59),
-    (2028, 2, 29, 12, 0), (2028, 2, 29, 22, 59), (2028, 2, 29, 23, 59), (2027, 6, 30, 9, 0),
+# Moments near which something is to happen, or has been; in China Standard Time, as all of this world.
+DAWNS: Final = tuple(
+    datetime.fromisoformat(text)
+    for text in (
+        "2026-11-27T10:00", "2026-11-27T22:59", "2026-11-27T23:59", "2026-12-31T22:58", "2026-12-31T23:59",
+        "2027-01-01T00:01", "2027-02-28T23:59", "2028-02-28T22:59", "2028-02-28T23:59", "2028-02-29T12:00",
+        "2028-02-29T22:59", "2028-02-29T23:59", "2027-06-30T09:00",
+    )
 )  # fmt: skip
 
 
@@ -77,22 +81,31 @@ class Plan:
 
     def smaller(self) -> Iterator[Plan]:
         """Plans with less in them, the boldest first."""
+        yield from self._with_fewer_faults()
+        yield from self._with_less_said()
+        yield from self._with_less_around()
+
+    def _with_fewer_faults(self) -> Iterator[Plan]:
         kinds = sorted(self.rates)
         half = len(kinds) // 2
         if half:
             yield self.without(kinds[:half])
             yield self.without(kinds[half:])
+        for kind in kinds:
+            yield self.without([kind])
+
+    def _with_less_said(self) -> Iterator[Plan]:
         if self.messages_max > 4:
             for share in (0.25, 0.5, 0.75, 0.9):
                 yield replace(self, messages_max=max(1, int(self.messages_max * share)))
-        for kind in kinds:
-            yield self.without([kind])
         if len(self.banks) > 1:
             for bank in self.banks:
                 yield replace(self, banks=tuple(b for b in self.banks if b != bank))
         for deed in sorted(self.deeds):
             if deed != "pay":
                 yield replace(self, deeds={d: w for d, w in self.deeds.items() if d != deed})
+
+    def _with_less_around(self) -> Iterator[Plan]:
         if self.nodes > 1:
             yield replace(self, nodes=1)
         if self.lines_per_bank > 1:
@@ -124,10 +137,11 @@ class Plan:
 def draw(seed: int) -> Plan:
     """The plan of a seed."""
     random = Random(f"plan {seed}")
-    dawn = datetime(*random.choice(DAWNS)) + timedelta(seconds=random.randint(-90, 60))  # type: ignore[arg-type]
+    dawn = random.choice(DAWNS) + timedelta(seconds=random.randint(-90, 60))
     share = random.choice((0.0, 0.15, 0.3, 0.5))
     rates = {kind: most * random.uniform(0.1, 1.0) for kind, most in FAULTS.items() if random.random() < share}
-    deeds = {deed: max(1, int(weight * random.uniform(0.2, 2.0))) for deed, weight in DEEDS.items() if random.random() < 0.8}
+    drawn = {deed: max(1, int(weight * random.uniform(0.2, 2.0))) for deed, weight in DEEDS.items()}
+    deeds = {deed: weight for deed, weight in drawn.items() if random.random() < 0.8}
     deeds.setdefault("pay", 10)
     slow = random.random() < 0.3
     return Plan(

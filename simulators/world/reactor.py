@@ -79,7 +79,7 @@ class Threads:
         try:
             result = True, work(*args, **named)
         except Exception:
-            result = False, Failure()
+            result = False, Failure()  # type: ignore[no-untyped-call]
         self._life.later(self._random.uniform(*THREAD_S), done, *result)
 
 

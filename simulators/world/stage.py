@@ -11,6 +11,7 @@ import csv
 import io
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -35,7 +36,7 @@ from ..population import citizen_id
 from ..wire import Identity, Wire
 
 MASTER: Final = Master(bytes(range(32)), bytes(range(32, 64)))
-MAC_KEYS: Final = {"rcb": 16, "icbc": 16, "ccb": 16, "boc": 16}
+MAC_KEY_BYTES: Final = 16  # of all four dialects
 PEOPLE: Final = 8
 TYPES: Final = ("170", "390", "110", "310")
 NAMES: Final = ("王建国", "李㛃", "阿依古丽·买买提", "𠮷野", "沈秀英", "张丽娟", "余杭五金厂", "陈伟")
@@ -75,7 +76,7 @@ def stage(folder: Path) -> Stage:
     )
     dialects = read_dialects(settings, config)
     migrate(settings.database)
-    keys = {bank: bytes((17 * n + at + len(bank)) % 256 for n in range(size)) for at, (bank, size) in enumerate(MAC_KEYS.items())}
+    keys = {bank: bytes(range(at, at + MAC_KEY_BYTES)) for at, bank in enumerate(settings.banks)}
     store = Store(SqliteBackend(settings.database, checkpoints=False), 0)
     with store.writing() as connection:
         for bank, key in keys.items():
@@ -87,8 +88,9 @@ def stage(folder: Path) -> Stage:
         template.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         template.execute("PRAGMA journal_mode = DELETE")  # a file that can be copied
     template.close()
+    own = settings.institution
     wires = {
-        key: Wire(Identity(key, bank.name, bank.number, bank.institution, settings.institution), dialects[key], keys[key])
+        key: Wire(Identity(key, bank.name, bank.number, bank.institution, own), dialects[key], keys[key])
         for key, bank in settings.banks.items()
     }
     return Stage(folder, settings, dialects, wires)
@@ -171,7 +173,7 @@ def bill_csv(printed: list[PrintedBill], today: date) -> bytes:
     return _csv(head, rows)
 
 
-def _csv(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> bytes:
+def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(head)

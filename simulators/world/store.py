@@ -1,4 +1,4 @@
-"""A store that fails: before, during and after a commit, slow, frozen, read-only, full; and the tap that tells the judge.
+"""A store that fails: before, during and after a commit, slow, frozen, read-only, full; and the tap for the judge.
 
 `Mishap` is what one daemon's store does just now. `FaultyBackend` stands between the ledger and its real SQLite file
 and acts it out at every step; what it lets through is real. `Tap` is the store as the lane sees it: it notes which
@@ -26,8 +26,7 @@ WORK_S: Final = (0.0002, 0.004)  # of an ordinary piece of work
 class Shot(NamedTuple):
     """One thing that goes wrong once, in the next transaction that writes."""
 
-    what: str  # "error" "death", or at the commit: "refused" "doubt done" "doubt undone" "death before" "death after"
-    # "frozen done" "frozen undone"
+    what: str  # "error" "death", or one of AT_COMMIT
     at: int = 0  # which operation before the commit, for "error" and "death"
 
 
@@ -197,7 +196,9 @@ class Stumble(Exception):
 class Tap:
     """`lane.Store`: the real one, watched."""
 
-    def __init__(self, store: Store, mishap: Mishap, writer: Callable[[], Writer], witness: Witness, node: object) -> None:
+    def __init__(
+        self, store: Store, mishap: Mishap, writer: Callable[[], Writer], witness: Witness, node: object
+    ) -> None:
         self._store, self._mishap, self._writer = store, mishap, writer
         self._witness, self._node = witness, node
         self._well = True  # how the latest work ended

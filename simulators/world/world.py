@@ -10,17 +10,18 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from shebao.codecs.settings import Limits
 
-from . import audit, mishaps
+from . import audit, deeds, mishaps
+from .almanac import cst
 from .core import Core, all_lines
 from .judge import Judge
-from .model import Model, cst
+from .model import Model
 from .network import Wire
 from .node import Node
 from .plan import Plan
@@ -29,7 +30,6 @@ from .timeline import Endless, Timeline, Wall
 
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
-EPOCH: Final = datetime(1970, 1, 1, 8)  # in China Standard Time
 
 
 @dataclass
@@ -58,7 +58,7 @@ class World:
         self.mishaps: Counter[str] = Counter()
         seed = plan.seed
         self.random = Random(f"world {seed}")
-        start_us = int((plan.start - EPOCH) / timedelta(microseconds=1))
+        start_us = int((plan.start - cst(0)) / timedelta(microseconds=1))
         self.wall = Wall(self.timeline, start_us)
         limits = Limits(**plan.limits)
         self.scene = Scene(made, folder, start_us, Random(f"scene {seed}"), plan.bills)
@@ -92,7 +92,8 @@ class World:
     def _node(self, name: str, start_us: int) -> Node:
         wall = Wall(self.timeline, start_us)
         random = Random(f"{name} {self.plan.seed}")
-        return Node(name, self.scene, self.timeline, wall, random, self.judge, self.tell, self.counted, self.judge.fault)
+        judge, tell = self.judge, self.tell
+        return Node(name, self.scene, self.timeline, wall, random, judge, tell, self.counted, judge.fault)
 
     # -- what cores and nodes use ------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class World:
     def counted(self, what: str) -> None:
         self.mishaps[what] += 1
 
-    def connect(self, core: Core, line_number: int) -> tuple[Wire, Node] | None:
+    def connect(self, core: Core) -> tuple[Wire, Node] | None:
         up = [node for node in self.nodes if node.state == "up"]
         if not up:
             return None
@@ -112,7 +113,8 @@ class World:
         wire = node.new_wire(core, self.plan.weather, self._wires)
         if self.healing:
             wire.weather = wire.weather._replace(split=0.0, latency_s=(0.001, 0.01))
-        if node.daemon is not None and len(node.daemon.posts[core.bank].lines) >= self.plan.limits["lines_per_bank_max"]:
+        posts = {} if node.daemon is None else node.daemon.posts
+        if core.bank in posts and len(posts[core.bank].lines) >= self.plan.limits["lines_per_bank_max"]:
             self.make_room(core)
         self.timeline.later(self.random.uniform(*wire.weather.latency_s), node.connect, core.bank, wire, "127.0.0.1")
         return wire, node
@@ -136,9 +138,9 @@ class World:
             for node in self.nodes:
                 node.kill()
             self.operator.close()
-        days = sum((self.model.open[bank] - first).days for bank, first in self.first_dates.items())
+        dates = max((self.model.open[bank] - first).days for bank, first in self.first_dates.items())
         return Outcome(
-            self.plan.seed, self.judge.faults, len(self.model.taken), len(self.judge.sent), days // len(self.first_dates),
+            self.plan.seed, self.judge.faults, len(self.model.taken), len(self.judge.sent), dates,
             self.timeline.now, self.timeline.events, self.mishaps, self.model.ways, self.judge.codes,
         )  # fmt: skip
 
@@ -173,7 +175,7 @@ class World:
         if self.healing or self.messages >= self.plan.messages_max:
             return
         self.messages += 1
-        core.act()
+        deeds.act(core)
         self._next_deed(core)
 
     def _next_mishap(self, kind: str, rate: float) -> None:
