@@ -1,4 +1,4 @@
-"""A sample of `bin/soak`: a few rounds of real faults on each database, and its verdict; a wrong book is found."""
+"""A sample of `bin/soak`: a few rounds of real faults on each database, and its verdict."""
 
 from __future__ import annotations
 

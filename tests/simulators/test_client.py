@@ -122,6 +122,17 @@ def test_lines_lost_in_the_middle_are_made_again_and_nothing_stays_open(net: Net
     assert len(net.switch.paid) == len(ORDERS)
 
 
+def test_lines_to_a_second_daemon_come_and_go(net: Net) -> None:
+    net.open()
+    net.driver.also(("127.0.0.1", 8591))
+    net.turn(2 * TICK_S)
+    assert net.bank.lines_up == 4
+    net.driver.leave(("127.0.0.1", 8591))
+    assert net.bank.lines_up == 2
+    net.turn(RECONNECT_S + 2 * TICK_S)
+    assert net.bank.lines_up == 2 and {line.address for line in net.driver._lines.values()} == {("127.0.0.1", 8581)}
+
+
 def test_a_line_that_the_switch_closes_comes_back_by_itself(net: Net) -> None:
     net.open()
     net.lines[0].transport.loseConnection()
