@@ -88,6 +88,9 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
                 yield f"{bank} {day}: totals {row[2:]}, by the model {world.model.sums.get((bank, day))}"
             if (row[1] == "OPEN") != (day == world.model.open[bank]):
                 yield f"{bank} {day} is {row[1]}"
+            agreed = (bank, day) in world.model.agreed
+            if (row[1] in ("RECONCILED", "SETTLED")) != agreed:
+                yield f"{bank} {day} is {row[1]}, by the model it is {'' if agreed else 'not '}agreed upon"
             like = f"{day:%y%m%d}{one.number}%"
             found = tables.execute("SELECT receipt FROM payment WHERE receipt LIKE ? ORDER BY receipt", (like,))
             serials = [int(number[10:19]) for (number,) in found]
@@ -97,22 +100,25 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
 
 def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
-    rows = tables.execute("SELECT book_id, item_class, state, count(*) FROM exception GROUP BY 1, 2, 3")
+    rows = tables.execute(
+        "SELECT book_id, item_class, state, count(*) FROM exception"
+        " WHERE item_class IN ('SUSPENSE', 'LATE_REVERSAL') GROUP BY 1, 2, 3"
+    )
     stored = {(names[book], kind, state): count for book, kind, state, count in rows}
-    told = {key: count for key, count in world.model.exceptions.items() if count}
+    told = Counter((item.bank, item.kind, "OPEN" if item.is_open else "CLOSED") for item in world.model.items)
     if stored != told:
         yield f"exceptions {stored}, by the model {told}"
 
 
 def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
-    """What a bank was given a receipt for is in the books, for its bill and amount, whatever the model says."""
-    rows = {r: (b, a) for r, b, a in tables.execute("SELECT receipt, bill, amount FROM payment")}
+    """What a bank was given a receipt for is in the books, for its bill, whatever the model says."""
+    rows = dict(tables.execute("SELECT receipt, bill FROM payment"))
     for core in world.cores:
         for sent in core.sent:
             if sent.answer == "00" and sent.receipt and sent.said.mti[:2] == "02":
                 if sent.receipt not in rows:
                     yield f"receipt {sent.receipt} was given and is not in the books"
-                elif rows[sent.receipt] != (sent.said.bill, sent.said.amount):
+                elif rows[sent.receipt] != sent.said.bill:
                     yield f"receipt {sent.receipt} was given for {sent.said.bill}, the books say {rows[sent.receipt]}"
 
 

@@ -80,7 +80,7 @@ class Judge:
         waiting = Counter(
             one.sent.said.bank
             for line in self.lines()
-            if line.node is node and self._all_submitted(line)
+            if line.node is node and self._all_submitted(line, node.formed_at)
             for one in line.outstanding.values()
             if one.began_at < 0 and not one.local and not one.ignored and self._was_there(one, node.formed_at)
         )
@@ -89,10 +89,10 @@ class Judge:
             if left and served[bank] < share:
                 self.fault(f"{bank} got {served[bank]} of a batch of {served.total()} with {left} more waiting")
 
-    def _all_submitted(self, line: BankLine) -> bool:
-        """Whether nothing of this line is held back."""
-        kinds = [one.sent.network for one in line.outstanding.values()]
-        return len(line.outstanding) <= self._in_flight_max and not any(kinds)
+    def _all_submitted(self, line: BankLine, when: float) -> bool:
+        """Whether nothing of this line was held back then, behind a sign-off or the in-flight limit."""
+        there = [one for one in line.messages if not 0 <= one.replied_at < when]
+        return len(there) <= self._in_flight_max and not any(one.sent.network for one in there)
 
     @staticmethod
     def _was_there(one: Transmission, when: float) -> bool:
@@ -156,7 +156,7 @@ class Judge:
     def replied(self, one: Transmission, line: BankLine, decoded: Decoded, tail: bytes) -> str:
         """A reply came back; its code."""
         code = decoded.fields.get(39, "")
-        one.replied = code
+        one.replied, one.replied_at = code, self._timeline.now
         self.codes[f"{one.sent.said.mti[:2]}x{one.sent.said.mti[2]} {code}"] += 1
         self._story(f"{one.sent.said.bank} hears {self.name(one)}: {code}")
         expected = self._explained(one, code)

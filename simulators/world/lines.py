@@ -63,6 +63,7 @@ class Transmission:
     local: Expected | None = None  # what the line answers by itself
     ignored: bool = False  # behind something that ended the line
     replied: str = ""  # DE39
+    replied_at: float = -1.0
     applied: list[Expected] = field(default_factory=list)  # one for each time that it was committed
     stumbled: bool = False
     began_at: float = -1.0  # when its batch went to the store

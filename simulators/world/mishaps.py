@@ -17,7 +17,7 @@ from shebao.reconcile.close import NotClosed, write_day
 from shebao.reconcile.cutover import cut_over
 from shebao.reconcile.run import Desk
 
-from . import deeds
+from . import deeds, evening
 from .almanac import cst
 from .core import Core, Place
 from .lines import BankLine
@@ -166,19 +166,10 @@ def _dies_reading(world: Place, node: Node) -> None:
 
 def _kill(world: Place, node: Node) -> None:
     node.kill()
-    world.timeline.later(world.random.uniform(0.1, 6.0), start_again, world, node)
 
 
 def _stop(world: Place, node: Node) -> None:
     node.stop()
-    world.timeline.later(world.random.uniform(3.0, 40.0), start_again, world, node)
-
-
-def start_again(world: Place, node: Node) -> None:
-    """systemd starts what has ended."""
-    if node.state == "down" and not world.healing:
-        node.start()
-        world.judge.trouble_ended(node.name)
 
 
 def _own_fault(world: Place) -> bool:
@@ -316,4 +307,5 @@ _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "close by command": _close,
     "sign heads": _sign,
     "burst": _burst,
+    "bank's file": evening.bank_file,
 }

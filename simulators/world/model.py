@@ -14,9 +14,11 @@ from datetime import date as Date
 from datetime import datetime, timedelta
 from typing import Final
 
+from shebao.codecs.statement import StatementLine
+
 from .almanac import check_digit_ok, cst, mod_11_10, nearest, nearest_date
 from .inquiries import inquire
-from .said import KEPT, KIND, PAY, VOID, DetailLine, Expected, Said, Taken, Told, Voided
+from .said import KEPT, KIND, PAY, VOID, DetailLine, Expected, Item, Said, Taken, Told, Voided
 from .stage import Payer, PrintedBill
 
 DAY: Final = timedelta(days=1)
@@ -42,7 +44,10 @@ class Model:
         self.serials: Counter[tuple[str, Date]] = Counter()
         self.clearing: Counter[str] = Counter()
         self.in_suspense: Counter[str] = Counter()
-        self.exceptions: Counter[tuple[str, str, str]] = Counter()  # bank, class, state
+        self.items: list[Item] = []
+        self.agreed: set[tuple[str, Date]] = set()  # bank's file accepted, nothing undecided
+        self.accepted: dict[tuple[str, Date], list[StatementLine]] = {}  # files
+        self.lost: set[tuple[str, Date]] = set()  # dates whose file lacks a line
         self.sums: dict[tuple[str, Date], list[int]] = {}
         self.lines: dict[tuple[str, Date], list[DetailLine]] = {}
         self.ways: Counter[str] = Counter()
@@ -176,7 +181,7 @@ class Model:
             taken = self._take(said, key, suspense=False)
             return self.way("advice onto bill", "00", date=taken.date, receipt=taken.receipt)
         taken = self._take(said, key, suspense=True)
-        self.exceptions[said.bank, "SUSPENSE", "OPEN"] += 1
+        self._opens(taken)
         way = "advice after decline" if spoilt else "advice to suspense"
         return self.way(way, "00", date=taken.date, receipt=taken.receipt)
 
@@ -214,7 +219,7 @@ class Model:
         if found.amount != said.amount:
             return self.way("void 13", "13")
         self._give_back(found, "V", key, now)
-        self.voids.append(Voided(said.bank, key, found, said.amount))
+        self.voids.append(Voided(said.bank, key, found, self.open[said.bank], said.amount))
         return self.way("void 00", "00", **done)
 
     def _reverse(self, said: Said, key: tuple[datetime, str], now: datetime) -> Expected:
@@ -238,6 +243,8 @@ class Model:
             return self.way("reversal 00 undone already", "00", **done)
         if found.amount != said.amount:
             return self.way("reversal 13", "13")
+        if (found.bank, found.date) in self.agreed:
+            return self._too_late("reversal R2", said.bank)
         way = "reversal 00 of suspense" if found.suspense else "reversal 00"
         self._give_back(found, "R", key, now)
         return self.way(way, "00", **done)
@@ -250,12 +257,14 @@ class Model:
             return self.way("unvoid 00 nothing to undo", "00", **done)
         if void.amount != said.amount:
             return self.way("unvoid 13", "13")
+        if void.date is not None and (void.bank, void.date) in self.agreed:
+            return self._too_late("unvoid R2", said.bank)
         void.undone, taken.live = True, True
         way = "unvoid 00"
         bill = self.bills.get(taken.bill)
         if taken.suspense or bill is None or not self.payable(bill, taken.moment.date()):
             way, taken.suspense = "unvoid to suspense", True
-            self.exceptions[taken.bank, "SUSPENSE", "OPEN"] += 1
+            self._opens(taken)
         self._book(taken, "P", key, +1)
         return self.way(way, "00", **done)
 
@@ -297,9 +306,8 @@ class Model:
     def _give_back(self, taken: Taken, kind: str, key: tuple[datetime, str], now: datetime) -> None:
         taken.live = False
         self._book(taken, kind, key, -1)
-        if taken.suspense:
-            self.exceptions[taken.bank, "SUSPENSE", "OPEN"] -= 1
-            self.exceptions[taken.bank, "SUSPENSE", "CLOSED"] += 1
+        if taken.item is not None:
+            taken.item.is_open = False
         elif now.date() > self.bills[taken.bill].last_day:
             self.ways["reversal leaves the bill expired"] += 1
             self.status[taken.bill] = "EXPIRED"
@@ -319,6 +327,15 @@ class Model:
         sums[at + 1] += taken.amount
         line = DetailLine(kind, *key, taken.bill, taken.amount, taken.receipt)
         self.lines.setdefault(day, []).append(line)
+
+    def _opens(self, taken: Taken) -> None:
+        taken.item = Item(taken.bank, "SUSPENSE", self.open[taken.bank])
+        self.items.append(taken.item)
+
+    def _too_late(self, way: str, bank: str) -> Expected:
+        """The bank has paid out what is settled: R2, and somebody must look at it."""
+        self.items.append(Item(bank, "LATE_REVERSAL", self.open[bank]))
+        return self.way(way, "R2")
 
     # -- questions ---------------------------------------------------------------------------------------
 
@@ -372,6 +389,16 @@ class Model:
     def open_next(self, bank: str) -> None:
         self.open[bank] += DAY
         self.dates[bank].add(self.open[bank])
+
+    def agree(self, bank: str, day: Date, matches: bool) -> bool:
+        """The bank's file of a date was accepted; whether the date is agreed upon now."""
+        late = (item for item in self.items if item.kind == "LATE_REVERSAL")  # suspense keeps no date open
+        undecided = any(item.is_open and (item.bank, item.date) == (bank, day) for item in late)
+        if matches and not undecided:
+            self.agreed.add((bank, day))
+        else:
+            self.agreed.discard((bank, day))
+        return (bank, day) in self.agreed
 
     def withdraw(self, number: str, now_us: int) -> bool:
         """Whether an operator's withdrawal was to be done."""

@@ -22,7 +22,7 @@ from shebao.switch.endofday import EndOfDay
 
 from .network import Client, Weather, Wire
 from .reactor import Life, ProcessDied, Reactor, Writer
-from .stage import MASTER, Scene
+from .stage import MASTER, Scene, backend_of
 from .store import FaultyBackend, Mishap, Stumble, Tap, Witness
 from .timeline import Timeline, Wall
 
@@ -60,7 +60,7 @@ class Node:
         self.state = "down"  # "starting" "up" "stopping"
         self.wires: list[Wire] = []
         self.dies_reading = 0.0  # chance that the process dies within a read
-        self.when_up: Callable[[], None] = lambda: None
+        self.when_down: Callable[[Node], None] = lambda node: None
         self._scene, self._timeline, self._random = scene, timeline, random
         self._witness, self._story, self._counted, self._fault = witness, story, counted, fault
         self._life: Life | None = None
@@ -84,7 +84,7 @@ class Node:
         life = self._life = Life(self._timeline, self.kill)
         reactor = Reactor(life, self._random)
         settings = self._scene.settings
-        backend = self._backend = SqliteBackend(self._scene.url, checkpoints=False)
+        backend = self._backend = backend_of(self._scene.url)
         store = Store(FaultyBackend(backend, self.mishap), settings.limits.reply_deadline_s * 1_000_000)
         writer = self._writer = Writer(life, self.mishap)
         tap = Tap(store, self.mishap, lambda: writer, self._witness, self)
@@ -137,7 +137,6 @@ class Node:
     def _ready(self) -> None:
         self.state = "up"
         self._story(f"{self.name} is ready")
-        self.when_up()
 
     def _stopped(self, _: object) -> None:
         assert self.daemon is not None
@@ -153,6 +152,7 @@ class Node:
             wire.process_died()
         self.wires.clear()
         self.daemon = None
+        self.when_down(self)
 
     def _reading(self, store: Store) -> Callable[[], Any]:
         @contextmanager

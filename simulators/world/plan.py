@@ -45,6 +45,7 @@ FAULTS: Final = {
     "close by command": 1.0,
     "sign heads": 1.0,
     "burst": 4.0,
+    "bank's file": 8.0,
 }
 # What banks do, and its usual weight.
 DEEDS: Final = {
@@ -177,5 +178,5 @@ def _limits(random: Random, slow: bool) -> dict[str, int]:
         "mac_failures_max": random.choice((1, 2, 5)),
         "commit_deadline_s": random.choice((1, 4, 10)),
         "shutdown_s": random.choice((2, 30)),
-        "anchor_every_s": random.choice((5, 60)),
+        "anchor_every_s": random.choice((20, 60)),
     }

@@ -27,7 +27,7 @@ WAYS: Final = (
     "void R1 reversed before",
     "reversal 00", "reversal 00 of suspense", "reversal 00 of a decline", "reversal 00 undone already", "reversal 13",
     "reversal 25 other bank", "reversal 25 other kind", "reversal 25 remembered", "reversal 25 of no key",
-    "reversal leaves the bill expired",
+    "reversal leaves the bill expired", "reversal R2", "unvoid R2",
     "unvoid 00", "unvoid to suspense", "unvoid 00 nothing to undo", "unvoid 13",
     "repeat", "94", "30 age", "30 DE13", "68",
     "inquiry one bill", "inquiry page", "inquiry page cut", "inquiry next page", "inquiry nothing", "inquiry B1",
@@ -74,6 +74,16 @@ class Expected:
 
 
 @dataclass
+class Item:
+    """An exception that the wire opens."""
+
+    bank: str
+    kind: str  # SUSPENSE LATE_REVERSAL
+    date: Date  # open when it was opened
+    is_open: bool = True
+
+
+@dataclass
 class Taken:
     """Money that a bank told us it took."""
 
@@ -87,7 +97,7 @@ class Taken:
     moment: datetime
     live: bool = True
     suspense: bool = False
-    bank_code: str = ""
+    item: Item | None = None  # the exception of its being in suspense
 
     @property
     def receipt(self) -> tuple[str, Date, int]:
@@ -99,6 +109,7 @@ class Voided:
     bank: str
     key: tuple[datetime, str]
     taken: Taken | None  # None: nothing was moved by it
+    date: Date | None = None
     amount: int = 0
     undone: bool = False
 

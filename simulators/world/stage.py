@@ -12,6 +12,7 @@ import io
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -96,6 +97,16 @@ def stage(folder: Path) -> Stage:
     return Stage(folder, settings, dialects, wires)
 
 
+@cache
+def _model_backend(url: str) -> SqliteBackend:
+    return SqliteBackend(url, checkpoints=False)
+
+
+def backend_of(url: str) -> SqliteBackend:
+    """A process's own way to the file. All share one engine, whose statements need not be compiled for each."""
+    return copy(_model_backend(url))
+
+
 class Scene:
     """One world's own database and folder, and its people and bills."""
 
@@ -121,7 +132,7 @@ class Scene:
 
     def open_store(self) -> Store:
         """Another process's: an operator's, or the judge's."""
-        return Store(SqliteBackend(self.url, checkpoints=False), self.settings.limits.reply_deadline_s * 1_000_000)
+        return Store(backend_of(self.url), self.settings.limits.reply_deadline_s * 1_000_000)
 
     def print_bills(self, count: int) -> list[PrintedBill]:
         return [self._print() for _ in range(count)]

@@ -81,7 +81,9 @@ class World:
         self.judge.chance = self.random.random
         self.judge.latest_us = lambda: max(clock.latest_us for clock in (self.wall, *(n.wall for n in self.nodes)))
         self.nodes = [self._node(f"switch-{number}", start_us) for number in range(1, plan.nodes + 1)]
-        self.cores = [Core(bank, self, Random(f"core {seed} {bank}")) for bank in plan.banks]
+        for node in self.nodes:
+            node.when_down = self._start_later
+        self.cores: list[Core] = [Core(bank, self, Random(f"core {seed} {bank}")) for bank in plan.banks]
         self.judge.lines = lambda: all_lines(self.cores)
         self.operator = self.scene.open_store()
         self.healing = False
@@ -198,6 +200,15 @@ class World:
                 for line in post.lines:
                     if line.session is not None and line.session.in_flight > limits.in_flight_per_line:
                         self.judge.fault(f"{bank} has {line.session.in_flight} requests in flight on a line")
+
+    def _start_later(self, node: Node) -> None:
+        """systemd starts what has ended."""
+        self.judge.trouble_ended(node.name)
+        self.timeline.later(self.random.uniform(0.1, 8.0), self._start, node)
+
+    def _start(self, node: Node) -> None:
+        if node.state == "down" and not self.healing:
+            node.start()
 
     # -- the end -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,107 @@
+"""An operator's evening in this world: a bank's statement file comes, late or cut or another one, and is reconciled.
+
+The bank's file is made of the switch's own of that date, as the audit proves it right. What the run must say of it,
+and what the date's state does to later reversals, the model knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date as Date
+
+from sqlalchemy import Connection
+
+from shebao.codecs.statement import StatementLine, file_names
+from shebao.reconcile import run as reconcile
+from shebao.reconcile.inbox import BadFile
+from shebao.reconcile.run import Desk
+
+from .. import statements
+from .core import Place
+
+
+class Interrupted(Exception):
+    """The command was killed between two of its steps."""
+
+
+def bank_file(world: Place) -> bool:
+    """A file of one closed date into the inbox, and the run over it."""
+    model = world.model
+    ready = [
+        (bank, day)
+        for bank in sorted(model.dates)
+        for day in sorted(model.dates[bank] - {model.open[bank]})
+        if _is_written(world, bank, day)
+    ]
+    if not ready:
+        return False
+    bank, day = world.random.choice(ready[-6:])
+    how = world.random.choice(("good", "good", "good", "cut", "line lost"))
+    lines = statements.read_day(world.scene.folder, world.scene.wires[bank], _int(day))
+    if (bank, day) in model.accepted:
+        how = world.random.choice(("again", "replaced"))
+        lines = model.accepted[bank, day] if how == "again" else [*model.accepted[bank, day], _another(bank, day)]
+    elif how == "line lost":
+        lost = [line for line in lines if sum(other.bill == line.bill for other in lines) == 1]
+        how = how if lost else "good"
+        lines = [line for line in lines if line is not (lost[0] if lost else None)]
+    path = statements.write_day(world.scene.folder, world.scene.wires[bank], _int(day), lines)
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[: -world.random.randint(1, 40)])
+    world.counted(f"bank's file {how}")
+    world.tell(f"a file of {bank} for {day} comes: {how}")
+    if world.random.random() < 0.3:
+        _run(world, bank, day, world.random.randint(1, 4))
+    told = _run(world, bank, day, 0)
+    refused = how in ("cut", "replaced")
+    if (told == "refused") != refused:
+        world.judge.fault(f"a file of {bank} for {day} ({how}): the run said {told}")
+    if not refused:
+        model.accepted[bank, day] = lines
+        agrees = model.agree(bank, day, how != "line lost" and (bank, day) not in model.lost)
+        if how == "line lost":
+            model.lost.add((bank, day))
+        if (told in ("RECONCILED", "SETTLED")) != agrees:
+            world.judge.fault(f"{day} of {bank} is {told} after its file ({how})")
+    return True
+
+
+def _run(world: Place, bank: str, day: Date, dies_after: int) -> str:
+    """The date's state afterwards, "refused", or "interrupted"."""
+    left = [dies_after or 1_000_000]
+
+    @contextmanager
+    def lock(book_id: int) -> Iterator[Connection]:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Interrupted
+        with world.operator.writing() as connection:
+            yield connection
+
+    desk = Desk(world.operator.reading, lock, world.wall.now_us, world.scene.folder)
+    spec, book_id = world.scene.dialects[bank].statement, world.scene.settings.banks[bank].book_id
+    try:
+        return reconcile.run(desk, bank, book_id, spec, _int(day)).state
+    except (BadFile, reconcile.Refused):
+        return "refused"
+    except Interrupted:
+        return "interrupted"
+
+
+def _is_written(world: Place, bank: str, day: Date) -> bool:
+    name, _ = file_names(world.scene.dialects[bank].statement, bank, _int(day))
+    return (world.scene.folder / "outbox" / bank / str(_int(day)) / f"{name}.ok").is_file()
+
+
+def _another(bank: str, day: Date) -> StatementLine:
+    """A line of a payment that never was."""
+    moment = f"{day:%Y%m%d}120000"
+    return StatementLine(
+        _int(day), moment, "999999", "000000999999", "T0000001", "330110000BR0001", "P", "33011026010100000014", 100,
+        "", "01", "", "",
+    )  # fmt: skip
+
+
+def _int(day: Date) -> int:
+    return int(f"{day:%Y%m%d}")
