@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +22,7 @@ from . import load, planting, population, proof, script, statements
 from .bank import Bank
 from .children import Children, Finished
 from .client import Driver
+from .daemon import answers, last
 from .messages import APPROVED
 from .planting import Planted
 from .programme import COLLECTED, CONTESTED, Programme
@@ -125,9 +124,9 @@ class Day:
         host, port = self._stage.settings.admin_listen
         url = f"http://{host}:{port}/readyz"
         until = self._reactor.seconds() + READY_WITHIN_S
-        while not await deferToThread(_answers, url):
+        while not await deferToThread(answers, url):
             if not self._daemon_lives() or self._reactor.seconds() > until:
-                raise Wrong(f"the daemon did not become ready; its log is {self._log}: {_last(self._log)}")
+                raise Wrong(f"the daemon did not become ready; its log is {self._log}: {last(self._log)}")
             await script.sleep(self._reactor, POLL_S)
         for driver in self._drivers.values():
             await driver.open()
@@ -174,7 +173,7 @@ class Day:
             await paying
         except CancelledError:
             what = "nothing moves any more" if self._daemon_lives() else "the daemon ended"
-            raise Wrong(f"{what} after {done} of {total} payments; its log {self._log}: {_last(self._log)}") from None
+            raise Wrong(f"{what} after {done} of {total} payments; its log {self._log}: {last(self._log)}") from None
         finally:
             watch.stop()
             self._screen.end()
@@ -326,19 +325,6 @@ class Day:
     async def _command(self, command: str, *arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -> Finished:
         finished: Finished = await deferToThread(self._children.run, command, *arguments, given=given, fine=fine)
         return finished
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _last(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it is empty"
 
 
 def _detail(stage: Stage, bank: str, day: int) -> Path | None:
