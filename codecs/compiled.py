@@ -32,8 +32,7 @@ class Codec:
         self.dialect = dialect
         self.mti_size: int = dialect.mti_size
         self.mac_size: int = dialect.mac.size
-        self._mti_bytes = {f"{n:04d}": message.encode_mti(dialect, f"{n:04d}") for n in range(1000)}
-        self._mtis = {raw: mti for mti, raw in self._mti_bytes.items()}  # those that begin with 0
+        self._mti_bytes, self._mtis = _mti_tables(dialect.mti)  # those that begin with 0
         self._bitmap_end = dialect.mti_size + dialect.bitmap_size
         self._bitmaps_end = self._bitmap_end + dialect.bitmap_size
         self._first_secondary = ord("8") if dialect.bitmap_hex else 0x80  # least first byte with bit 1 set
@@ -102,6 +101,12 @@ class Codec:
             known = head[self.mti_size :], _compiled(source, names, "encode")
         _keep(self._encoders, key, known)
         return known
+
+
+@lru_cache(maxsize=16)
+def _mti_tables(encoding: str) -> tuple[dict[str, bytes], dict[bytes, str]]:
+    encoded = {mti: message.encode_mti_as(encoding, mti) for mti in (f"{n:04d}" for n in range(1000))}
+    return encoded, {raw: mti for mti, raw in encoded.items()}
 
 
 def _compiled(source: str, names: dict[str, Any], name: str) -> Any:

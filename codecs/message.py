@@ -92,7 +92,12 @@ def encode(dialect: Dialect, mti: str, fields: Mapping[int, str]) -> bytes:
 
 def encode_mti(dialect: Dialect, mti: str) -> bytes:
     """The first `dialect.mti_size` bytes of a body."""
-    return bytes.fromhex(mti) if dialect.mti == "bcd" else mti.encode(dialect.mti)
+    return encode_mti_as(dialect.mti, mti)
+
+
+def encode_mti_as(encoding: str, mti: str) -> bytes:
+    """An MTI in a code page, or in BCD."""
+    return bytes.fromhex(mti) if encoding == "bcd" else mti.encode(encoding)
 
 
 # MTI and bitmaps

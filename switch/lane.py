@@ -246,7 +246,7 @@ class Lane:
 
     # the store is away
 
-    def _go_out(self, fault: StoreError) -> None:
+    def _go_out(self, fault: StoreError | CommitInDoubt) -> None:
         """Store out of reach or its disk full: 91 to all that wait, at once (wire.md section 6, rule 9)."""
         self._log.warning("store out of reach", fault=str(fault), requests=self.waiting)
         batch, self._batch, self.state, self._tries = self._batch, [], State.OUT, 0
@@ -300,7 +300,7 @@ class Lane:
     def _idle_probed(self, result: object) -> None:
         self._probe_ended()
         if isinstance(result, BaseException):
-            if isinstance(result, StoreError):
+            if isinstance(result, StoreError | CommitInDoubt):
                 self._go_out(result)
             else:
                 self._log.warning("fault in a probe", fault=result)

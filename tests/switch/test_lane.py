@@ -295,3 +295,18 @@ def test_what_lines_that_are_gone_have_left_behind_is_bounded():
     assert bench.replies == {7: "91", 8: "91"}, "no living lines could have asked for more than 6"
     bench.writer.finish()
     assert [n for n, code in sorted(bench.replies.items()) if code == "00"] == [*range(7), 9]
+
+
+def test_a_probe_whose_commit_is_in_doubt_is_the_stores_fault_and_not_one_of_ours(bench):
+    def lost():
+        raise CommitInDoubt("the connection was lost during COMMIT")
+
+    bench.store.ping = lost
+    bench.clock.advance(1.0)
+    bench.writer.finish()
+    assert bench.lane.state is State.OUT
+    assert bench.log.events == ["store out of reach"]
+    del bench.store.ping
+    bench.clock.pump([0.1] * 3)
+    bench.writer.finish()
+    assert bench.lane.state is State.IDLE
