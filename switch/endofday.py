@@ -36,7 +36,7 @@ class EndOfDay:
         """Each bank's open settlement date."""
         with self._read() as connection:
             rows = connection.execute(select(book.c.book_id, book.c.open_date)).all()
-        dates = dict(row._tuple() for row in rows)
+        dates: dict[int, int] = {row.book_id: row.open_date for row in rows}
         return {key: dates[bank.book_id] for key, bank in self._settings.banks.items()}
 
     def close(self, bank: str) -> list[int]:
