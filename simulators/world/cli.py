@@ -100,19 +100,16 @@ def _tell(screen: Screen, total: Sum, took_s: float) -> None:
     screen.table("What went wrong, and what operators did", ("kind", "times"), faults)
     ways = ((way, f"{count:,}") for way, count in total.ways.items())
     screen.table("Ways through the rules", ("rule", "times"), ways)
-    screen.table("Replies", ("message", *_codes(total)), _by_message(total))
+    messages = sorted({name.split()[0] for name in total.codes})
+    screen.table("Replies", ("code", *messages), _by_code(total, messages))
     never = total.never()
     if never:
         screen.say(f"Never reached: {', '.join(never)}")
 
 
-def _codes(total: Sum) -> list[str]:
-    return sorted({name.split()[1] for name in total.codes})
-
-
-def _by_message(total: Sum) -> Iterable[tuple[str, ...]]:
-    for message in sorted({name.split()[0] for name in total.codes}):
-        yield message, *(f"{total.codes[f'{message} {code}']:,}" for code in _codes(total))
+def _by_code(total: Sum, messages: list[str]) -> Iterable[tuple[str, ...]]:
+    for code in sorted({name.split()[1] for name in total.codes}):
+        yield code, *(f"{total.codes[f'{message} {code}']:,}" for message in messages)
 
 
 if __name__ == "__main__":

@@ -65,17 +65,12 @@ def run(screen: Screen, seeds: int, processes: int, only: Sequence[str]) -> int:
     """Every mutant; 0 if all were caught."""
     wanted = [mutant for mutant in mutants() if not only or mutant.name in only]
     began = monotonic()
-    rows: list[tuple[str, ...]] = []
     missed = 0
-    screen.begin("mutants", len(wanted))
     with runner.scratch() as folder, ThreadPoolExecutor(processes) as pool:
         tried = pool.map(lambda pair: _try(pair[1], folder / str(pair[0]), seeds), enumerate(wanted))
         for mutant, (count, fault) in zip(wanted, tried, strict=True):
             missed += not count
-            rows.append((mutant.name, f"{count:,}" if count else "not caught", fault[:110]))
-            screen.advance(len(rows), len(wanted))
-    screen.end()
-    screen.table("Mutants", ("broken", "seeds", "noticed as"), rows)
+            screen.say(f"{f'{count:,}' if count else 'NOT CAUGHT':>10}  {mutant.name}: {fault[:160]}")
     screen.step(f"{len(wanted) - missed} of {len(wanted)} mutants were caught, in {monotonic() - began:.0f} s.")
     return 1 if missed else 0
 
@@ -95,7 +90,7 @@ def _try(mutant: Mutant, folder: Path, seeds: int) -> tuple[int, str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     shutil.rmtree(folder)
     if done.returncode:
-        return 0, f"it does not run: {done.stderr.strip().splitlines()[-1]}"
+        return 0, f"it does not run: {(done.stderr.strip() or 'killed').splitlines()[-1]}"
     found = json.loads(done.stdout.splitlines()[-1])
     fault = " ".join(found["fault"].partition(": ")[2].split())
     return (found["seeds"], fault) if fault else (0, "")

@@ -247,7 +247,10 @@ class Tap:
         except (StoreError, CommitInDoubt) as fault:
             self._witness.store_failed(self._node, [], fault)
             raise
-        self._well = True
+        if self._mishap.hangs:
+            self._witness.store_failed(self._node, [], CommitInDoubt())
+        else:
+            self._well = True
 
     def reconnect(self) -> None:
         self._store.reconnect()

@@ -13,8 +13,9 @@ from typing import Final
 EVENTS_MAX: Final = 500_000  # of one world: more is a loop without end
 
 
-class Endless(Exception):
-    """A world that comes to no end: something calls itself again and again."""
+class Endless(BaseException):
+    """A world that comes to no end: something calls itself again and again, or waits for ever. Nobody may catch it
+    but the world itself."""
 
 
 class Call:

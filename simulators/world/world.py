@@ -6,9 +6,11 @@ until each of their messages has its answer; only then are books, files and seal
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +32,7 @@ from .timeline import Endless, Timeline, Wall
 
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
+HANGS_S: Final = 100
 
 
 @dataclass
@@ -46,6 +49,22 @@ class Outcome:
     mishaps: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """A world takes a second; one that hangs for a minute of real time waits for something that never comes."""
+
+    def hangs(*_: object) -> None:
+        raise Endless(f"it hangs: {HANGS_S} s of real time")
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(HANGS_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class World:
@@ -131,7 +150,8 @@ class World:
 
     def play(self) -> Outcome:
         try:
-            self._play()
+            with _watched():
+                self._play()
         except Endless as fault:
             self.judge.fault(str(fault))
         except Exception as fault:  # of the switch's code, or of this world's: either way this seed is not clean

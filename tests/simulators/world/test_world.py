@@ -1,0 +1,115 @@
+"""The world itself: worlds are clean, the same seed is the same world, and a judge that is lied to says so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shebao.ledger import batch
+from shebao.simulators.world import runner
+from shebao.simulators.world.plan import DEEDS, FAULTS, Plan, draw
+from shebao.simulators.world.runner import Sum
+
+SEEDS = range(1000, 1060)
+# Seeds that once were not clean, with what they found; the world has changed since, so each is a world like any other.
+KEPT = {
+    18: "a frozen commit that turned out well, asked again past the deadline",
+    58: "91 while a slow probe had not been told yet",
+    374: "heartbeats that completed a frame which was never to end",
+}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with runner.scratch() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def total(folder: Path) -> Sum:
+    found = Sum()
+    for seed in SEEDS:
+        found.add(runner.play(draw(seed), folder))
+    return found
+
+
+@pytest.mark.slow
+def test_worlds_are_clean(total: Sum) -> None:
+    assert [(one.seed, one.faults[0]) for one in total.failed] == []
+
+
+@pytest.mark.slow
+def test_worlds_reach_most_of_the_rules(total: Sum) -> None:
+    """With 10,000 every way is taken (docs/reliability.md); with these few, most."""
+    assert len(total.never()) <= 12, total.never()
+    assert total.payments > 500
+    assert total.days > 20
+    assert {code.split()[1] for code in total.codes} >= set(["00", "12", "13", "25", "30", "31", "40", "58", "68", "91", "94", "95", "96", "A0", "B1", "B2", "R1"])
+
+
+@pytest.mark.slow
+def test_everything_that_can_go_wrong_has_gone_wrong(total: Sum) -> None:
+    happened = set(total.mishaps)
+    assert not set(FAULTS) - happened - {"too many lines", "stranger", "frame never ends", "silent line"}
+    assert {f"deed: {deed}" for deed in DEEDS} <= happened
+    assert any(name.startswith("commit: death") for name in happened)
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_a_seed_that_once_was_not_clean(seed: int, folder: Path) -> None:
+    assert runner.play(draw(seed), folder).faults == []
+
+
+def story(plan: Plan, folder: Path) -> str:
+    digest = hashlib.sha256()
+    runner.play(plan, folder, lambda line: digest.update(line.encode()))
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("seed", [5, 20, 134])
+def test_the_same_seed_is_the_same_world_to_the_event(seed: int, folder: Path) -> None:
+    assert story(draw(seed), folder) == story(draw(seed), folder)
+
+
+def test_a_plan_can_be_made_smaller_until_nothing_is_left_to_leave_out() -> None:
+    plan = draw(1)
+    steps = 0
+    while (smaller := next(plan.smaller(), None)) is not None:
+        assert smaller != plan
+        plan, steps = smaller, steps + 1
+        assert steps < 200
+    assert not plan.rates
+    assert len(plan.banks) == 1 and plan.messages_max <= 4
+
+
+# -- a broken switch -------------------------------------------------------------------------------------
+
+def first_fault(folder: Path, seeds: range) -> str:
+    for seed in seeds:
+        faults = runner.play(draw(seed), folder).faults
+        if faults:
+            return faults[0]
+    return ""
+
+
+def test_an_answer_without_a_commit_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = batch.run
+
+    def careless(backend, requests, now_us, encode, deadline_us, durable=True):  # type: ignore[no-untyped-def]
+        return real(backend, requests, now_us, encode, deadline_us, durable=False)
+
+    monkeypatch.setattr("shebao.ledger.store.run", careless)
+    assert "no commit says so" in first_fault(folder, range(10))
+
+
+def test_a_world_that_fails_is_shrunk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bill that is paid can be paid again: it takes two payments, no fault at all, and one bank."""
+    monkeypatch.setattr("shebao.ledger.payment.NOT_PAYABLE", {})
+    plan = next(draw(seed) for seed in range(20) if runner.play(draw(seed), folder).faults)
+    small = runner.shrink(plan, folder, lambda smaller: None)
+    assert runner.play(small, folder).faults
+    assert len(small.rates) < max(1, len(plan.rates))
+    assert small.messages_max < plan.messages_max
