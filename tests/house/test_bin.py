@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("switchd", "ledgerctl", "keyctl", "reconcile", "banksim")
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "demo", "test", "fuzz", "soak"])
+@pytest.mark.parametrize("name", [*COMMANDS, "demo", "test", "fuzz", "soak", "world"])
 def test_is_executable_posix_sh(name: str) -> None:
     path = ROOT / "bin" / name
     assert os.access(path, os.X_OK)

@@ -15,13 +15,14 @@ from shebao.reconcile.cli import reconcile
 from shebao.simulators.cli import banksim
 from shebao.simulators.demo import main as demo
 from shebao.simulators.soak import main as soak
+from shebao.simulators.world.cli import main as world
 from shebao.switch.cli import switchd
 from shebao.switch.keyctl import keyctl
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS: dict[str, click.Command] = {
     "switchd": switchd, "ledgerctl": ledgerctl, "keyctl": keyctl, "reconcile": reconcile, "banksim": banksim,
-    "demo": demo, "soak": soak,
+    "demo": demo, "soak": soak, "world": world,
 }  # fmt: skip
 NOT_CLICK = {"test", "bench", "fuzz"}  # they hand their arguments on
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -126,6 +127,6 @@ def test_completion_knows_the_command(name: str) -> None:
     command = COMMANDS[name]
     complete = BashComplete(command, {}, name, f"_{name.upper()}_COMPLETE")
     offered = {item.value for item in complete.get_completions([], "" if isinstance(command, click.Group) else "--")}
-    options = {"--seed", "--database"}  # of both that have no sub-command
+    options = {"--seed", "--help"}  # of all that have no sub-command
     wanted = set(command.commands) if isinstance(command, click.Group) else options
     assert wanted <= offered and f"_{name.upper()}_COMPLETE" in complete.source()
