@@ -141,6 +141,10 @@ class Node:
     def _stopped(self, _: object) -> None:
         assert self.daemon is not None
         self._story(f"{self.name} has stopped, {self.daemon.unanswered} unanswered")
+        try:
+            self._reactor.getThreadPool().finish()
+        except ProcessDied:
+            self._counted("process died")
         self._end()
 
     def _end(self) -> None:

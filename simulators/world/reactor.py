@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -68,16 +70,27 @@ class Threads:
 
     def __init__(self, life: Life, random: Random) -> None:
         self._life, self._random = life, random
+        self._waiting: list[Callable[[], object]] = []
+
+    def finish(self) -> None:
+        """The process ends by itself: it waits for its threads, and what they come to is told to nobody."""
+        while self._waiting:
+            with suppress(Exception):
+                self._waiting.pop(0)()
 
     def callInThreadWithCallback(
         self, done: Callable[[bool, object], None], work: Callable[..., object], *args: object, **named: object
     ) -> None:
         """As twisted.python.threadpool's."""
-        self._life.later(self._random.uniform(*THREAD_S), self._work, done, work, args, named)
+        todo = partial(work, *args, **named)
+        self._waiting.append(todo)
+        self._life.later(self._random.uniform(*THREAD_S), self._work, done, todo)
 
-    def _work(self, done: Any, work: Any, args: Any, named: Any) -> None:
+    def _work(self, done: Callable[[bool, object], None], todo: Callable[[], object]) -> None:
+        self._waiting.remove(todo)
+        result: tuple[bool, object]
         try:
-            result = True, work(*args, **named)
+            result = True, todo()
         except Exception:
             result = False, Failure()  # type: ignore[no-untyped-call]
         self._life.later(self._random.uniform(*THREAD_S), done, *result)

@@ -51,6 +51,10 @@ class Timeline:
         self._count = 0
         self._queue: list[tuple[float, int, Call]] = []
 
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
     def later(self, delay: float, function: Callable[..., object], *args: object) -> Call:
         call = Call(self.now + max(delay, 0.0), function, args)
         self._count += 1

@@ -1,6 +1,6 @@
 """One world: built from its plan, played, healed, and asked at the end whether all is as it must be.
 
-While it is played everything goes wrong that the plan holds. Then faults stop, one daemon serves, and the banks ask
+While it is played everything goes wrong that the plan holds. Then faults stop, all daemons serve, and the banks ask
 until each of their messages has its answer; only then are books, files and seal compared with what happened (`audit`).
 """
 
@@ -33,6 +33,7 @@ from .timeline import Endless, Timeline, Wall
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
 HANGS_S: Final = 100
+CALLS_MAX: Final = 5_000  # that may wait at a time, timers of all lines and bytes on their way included
 
 
 @dataclass
@@ -220,6 +221,8 @@ class World:
                 for line in post.lines:
                     if line.session is not None and line.session.in_flight > limits.in_flight_per_line:
                         self.judge.fault(f"{bank} has {line.session.in_flight} requests in flight on a line")
+        if self.timeline.waiting > CALLS_MAX:
+            self.judge.fault(f"{self.timeline.waiting} calls wait")
 
     def _start_later(self, node: Node) -> None:
         """systemd starts what has ended."""
@@ -233,7 +236,7 @@ class World:
     # -- the end -----------------------------------------------------------------------------------------
 
     def _heal(self) -> None:
-        """No more faults: one daemon serves, clocks are right, banks behave."""
+        """No more faults: all daemons serve, clocks are right, banks behave."""
         self.tell("the faults end")
         self.healing = True
         self.judge.stumbling = 0.0
@@ -241,16 +244,14 @@ class World:
             node.mishap.heal()
             node.dies_reading = 0.0
             node.wall.jump((self.wall.now_us() - node.wall.now_us()) / 1_000_000)
-        for node in self.nodes[1:]:
-            node.stop()
+            if node.state == "down":
+                node.start()
         for core in self.cores:
             core.calm = True
             for line in core.lines:
                 if line.wire.deaf or line.over or line.wire.marks:
                     line.wire.marks.add("healed")
                     line.wire.cut()
-        if self.nodes[0].state == "down":
-            self.nodes[0].start()
         self.healthy_since = self.timeline.now
 
     def _settle(self) -> None:
@@ -258,8 +259,9 @@ class World:
         until = self.timeline.now + SETTLE_S
         while self.timeline.now < until:
             self.timeline.run_until(self.timeline.now + 2.0)
-            if self.nodes[0].state == "down":
-                self.nodes[0].start()
+            for node in self.nodes:
+                if node.state == "down":
+                    node.start()
             if self.nodes[0].state == "up" and sum([core.ask_again() for core in self.cores]) == 0 and self._is_level():
                 break
         else:
@@ -267,7 +269,8 @@ class World:
             self.judge.fault(f"after {SETTLE_S:.0f} s of health {len(waiting)} messages have no answer")
             return
         self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
-        self.nodes[0].stop()
+        for node in self.nodes:
+            node.stop()
         self.timeline.run_until(self.timeline.now + 5.0)
         for node in self.nodes:
             if node.state != "down":
