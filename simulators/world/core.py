@@ -196,7 +196,8 @@ class Core:
         one = line.outstanding.pop((decoded.mti, decoded.fields.get(7, ""), decoded.fields.get(11, "")), None)
         if one is None:
             return judge.fault(f"{self.bank}: a reply {decoded.mti} to nothing that waits on this line")
-        code = judge.replied(one, line, decoded, self.pen.without_mti_and_mac(body))
+        kept = self.pen.without_mti_and_mac(body)
+        code = judge.replied(one, line, decoded, kept, line.wire.written_at(body))
         if one.sent.answer not in FINAL:
             one.sent.answer = code
         return None

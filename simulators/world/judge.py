@@ -28,6 +28,7 @@ FAULTS_KEPT: Final = 20
 STEPS: Final = {
     "01": "inquire", "020": "pay", "022": "advise", "04": "reverse", "05": "totals", "08": "network", "06": "pay",
 }  # fmt: skip
+LATE_S: Final = 0.1
 QUIET_S: Final = 30.0  # a healthy switch answers in far less
 
 
@@ -153,13 +154,13 @@ class Judge:
 
     # from the banks
 
-    def replied(self, one: Transmission, line: BankLine, decoded: Decoded, tail: bytes) -> str:
+    def replied(self, one: Transmission, line: BankLine, decoded: Decoded, tail: bytes, written_at: float) -> str:
         """A reply came back; its code."""
         code = decoded.fields.get(39, "")
         one.replied, one.replied_at = code, self._timeline.now
         self.codes[f"{one.sent.said.mti[:2]}x{one.sent.said.mti[2]} {code}"] += 1
         self._story(f"{one.sent.said.bank} hears {self.name(one)}: {code}")
-        expected = self._explained(one, code)
+        expected = self._explained(one, code, written_at)
         if isinstance(expected, str):
             self.fault(f"{self.name(one)} was answered {code}: {expected}")
         elif expected is not None:
@@ -168,7 +169,7 @@ class Judge:
             self._signed_off(one, line)
         return code
 
-    def _explained(self, one: Transmission, code: str) -> Expected | str | None:
+    def _explained(self, one: Transmission, code: str, written_at: float) -> Expected | str | None:
         """What must come back; None: nothing more to say; or why the reply can't be."""
         assert isinstance(one.node, Node)
         arrived = one.wire.arrived_at(one.end)
@@ -184,7 +185,7 @@ class Judge:
             return None if one.stumbled and not one.applied else "there was no fault of the switch's own"
         if not one.applied:
             return "no commit says so"
-        if one.doubtful and not one.wire.wrote_within(arrived[0], arrived[0] + self._deadline_s + 0.1):
+        if one.doubtful and written_at > arrived[0] + self._deadline_s + LATE_S:
             return "its commit was in doubt for longer than the deadline, and the switch was to stay silent"
         answers = {expected.code for expected in one.applied}
         if code not in answers:

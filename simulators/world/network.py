@@ -46,7 +46,7 @@ class Wire:
         self.mute = False  # the bank says nothing
         self.sent = self.arrived = 0  # bytes towards the switch
         self.arrivals: list[tuple[int, float, int]] = []  # (arrived in all, when, the daemon's wall clock)
-        self.written: list[float] = []  # when the switch wrote something
+        self._written: list[tuple[float, bytes]] = []  # what the switch wrote, and when
         self.protocol: Any = None
         self.transport: Transport | None = None
         self.life: Life | None = None
@@ -169,12 +169,12 @@ class Wire:
     def write(self, data: bytes) -> None:
         self._down += data
         if data:
-            self.written.append(self._timeline.now)
+            self._written.append((self._timeline.now, data))
         self._pump_down()
 
-    def wrote_within(self, since: float, until: float) -> bool:
-        """Whether the switch wrote anything on this line between two moments."""
-        return any(since <= when <= until for when in self.written)
+    def written_at(self, body: bytes) -> float:
+        """When the switch wrote a reply that the bank has read just now."""
+        return next(when for when, data in reversed(self._written) if body in data)
 
     @property
     def waiting_down(self) -> int:

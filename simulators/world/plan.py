@@ -45,7 +45,7 @@ FAULTS: Final = {
     "close by command": 1.0,
     "sign heads": 1.0,
     "burst": 4.0,
-    "bank's file": 8.0,
+    "bank's file": 5.0,
 }
 # What banks do, and its usual weight.
 DEEDS: Final = {
@@ -148,8 +148,8 @@ def draw(seed: int) -> Plan:
     return Plan(
         seed=seed,
         start=dawn,
-        seconds=random.choice((20.0, 40.0, 80.0, 150.0)),
-        messages_max=random.choice((30, 60, 120, 240)),
+        seconds=random.choice((15.0, 30.0, 60.0, 120.0)),
+        messages_max=random.choice((20, 40, 80, 160)),
         messages_per_s=random.choice((0.5, 1.0, 3.0, 10.0)),
         bills=random.choice((3, 8, 24, 60)),
         nodes=2 if random.random() < 0.3 else 1,
