@@ -251,6 +251,7 @@ class Judge:
         """On a line that stands, with a daemon and a store that are well, nothing stays unanswered."""
         now = self._timeline.now
         for line in self.lines():
+            self._look_for_its_end(line, max(healthy_since, line.ends_by))
             if not line.wire.open or line.wire.deaf or line.over or line.wire.marks:
                 continue
             for one in line.outstanding.values():
@@ -262,6 +263,15 @@ class Judge:
                 if waited > QUIET_S and not self._in_trouble(one.node.name, now - QUIET_S):
                     self.fault(f"{self.name(one)} was never answered")
                     one.ignored = True  # told once
+
+    def _look_for_its_end(self, line: BankLine, since: float) -> None:
+        """A line whose stream can't be trusted, that is silent or half closed, is closed (section 1)."""
+        now = self._timeline.now
+        assert isinstance(line.node, Node)
+        if now - since > QUIET_S and line.wire.open and not line.wire.deaf and line.node.alive:
+            if not self._in_trouble(line.node.name, since):
+                self.fault(f"line {line.wire.number} was to be closed: {', '.join(sorted(line.wire.marks))}")
+            line.ends_by = float("inf")
 
     @staticmethod
     def name(one: Transmission) -> str:

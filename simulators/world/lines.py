@@ -83,6 +83,7 @@ class BankLine:
         self.on = False  # signed on, as of what was sent last
         self.over = False  # nothing sent from now on will be taken
         self.over_at_switch = False  # the switch has closed it
+        self.ends_by = float("inf")  # when the switch should have closed it, of what was sent on it
         self.quiet_beats = 0  # seconds since the bank's last heartbeat
         self.macs_wrong = 0
         self.messages: list[Transmission] = []
@@ -100,6 +101,7 @@ class BankLine:
             if self.macs_wrong >= self._mac_failures_max:
                 self.wire.marks.add("macs wrong")
                 self.over = True
+                self.ends_by = one.sent_at
             one.local = Expected("A0")
             return
         self.macs_wrong = 0

@@ -58,6 +58,7 @@ def _cut(world: Place, core: Core, line: BankLine) -> None:
 def _half_close(world: Place, core: Core, line: BankLine) -> None:
     line.wire.marks.add("half-closed")
     line.over = True
+    line.ends_by = world.timeline.now
     line.wire.half_close()
 
 
@@ -72,6 +73,7 @@ def _garbage(world: Place, core: Core, line: BankLine) -> None:
     """Bytes that are no frame: what comes after them is lost with the line."""
     line.wire.marks.add("garbage")
     line.over = True
+    line.ends_by = world.timeline.now
     line.wire.send(world.random.choice((b"\xff" * 8, b"9999", b"00 1abcd", bytes([0, 3, 1, 2, 3]) + b"\xff" * 4)))
 
 
@@ -80,6 +82,7 @@ def _frame_never_ends(world: Place, core: Core, line: BankLine) -> None:
     frame = core.pen.pack("0800", {7: key.de7, 11: key.stan, 32: core.pen.identity.institution, 70: "301"})
     line.wire.marks.add("frame never ends")
     line.over = True
+    line.ends_by = world.timeline.now + world.plan.limits["frame_timeout_s"]
     line.wire.send(frame[: world.random.randint(1, len(frame) - 1)])
 
 
@@ -87,6 +90,7 @@ def _silent(world: Place, core: Core, line: BankLine) -> None:
     """The bank says nothing any more on this line, not even a heartbeat."""
     line.wire.marks.add("silent")
     line.over = True
+    line.ends_by = world.timeline.now + world.plan.limits["silence_s"]
     line.wire.mute = True
 
 

@@ -41,6 +41,7 @@ class Mishap:
     def __init__(self, timeline: Timeline, random: Random, counted: Callable[[str], None]) -> None:
         self.away_until = self.full_until = self.locked_until = self.slow_until = 0.0
         self.shots: list[Shot] = []
+        self.is_ping = False  # whether the next transaction is a probe
         self.committed = False  # whether the transaction that just ended is durable
         self._timeline, self._random, self._counted = timeline, random, counted
         self._shot: Shot | None = None
@@ -77,7 +78,8 @@ class Mishap:
 
     def begins(self, writing: bool) -> None:
         self.committed, self._operations = False, 0
-        self._shot = self.shots.pop(0) if self.shots and writing else None
+        waits = self.is_ping and self._random.random() < 0.8  # a probe rarely takes the place of a batch
+        self._shot = self.shots.pop(0) if self.shots and writing and not waits else None
         if self._timeline.now < self.away_until:
             self._counted("store away")
             raise StoreError("the store is away")
@@ -242,11 +244,14 @@ class Tap:
 
     def ping(self) -> None:
         self._well = False
+        self._mishap.is_ping = True
         try:
             self._store.ping()
         except (StoreError, CommitInDoubt) as fault:
             self._witness.store_failed(self._node, [], fault)
             raise
+        finally:
+            self._mishap.is_ping = False
         if self._mishap.hangs:
             self._witness.store_failed(self._node, [], CommitInDoubt())
         else:
