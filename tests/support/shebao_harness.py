@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -39,11 +40,24 @@ def dialect_of(bank: str) -> Dialect:
     return load_dialect(path.read_text(encoding="utf-8"), str(path))
 
 
+_held: deque[socket.socket] = deque()
+HELD_MAX = 200
+
+
 def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
+    """Ports that the system chose, and gives to nobody else for a good while: another test may run at the same time.
+
+    A socket stays bound to each and never listens. Whoever names the port can still listen there (SO_REUSEADDR), who
+    asks the system for any port never gets it, and who connects is refused.
+    """
+    for _ in range(count):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("127.0.0.1", 0))
+        _held.append(one)
+    ports: list[int] = [one.getsockname()[1] for one in list(_held)[-count:]]
+    while len(_held) > HELD_MAX:
+        _held.popleft().close()
     return ports
 
 
