@@ -243,9 +243,14 @@ class Judge:
                 self.fault(f"{one.sent.said.bank} was signed off while {self.name(other)} was not answered")
 
     def closed_by_switch(self, line: BankLine) -> None:
-        """A line that the switch closes must have given a reason that the contract names."""
+        """A line that the switch closes must have given a reason that the contract names; and before it closes one,
+        it sends the replies of what it took in (section 1)."""
         if not line.wire.marks:
             self.fault(f"line {line.wire.number} was closed for no reason")
+        if line.wire.in_order:
+            for one in line.outstanding.values():
+                if line.wire.arrived_at(one.end) is not None and not (one.ignored or one.doubtful):
+                    self.fault(f"{self.name(one)} was not answered before its line was closed")
 
     def look_for_silence(self, healthy_since: float) -> None:
         """On a line that stands, with a daemon and a store that are well, nothing stays unanswered."""

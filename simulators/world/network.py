@@ -42,6 +42,7 @@ class Wire:
         self.marks: set[str] = set()  # what the bank did that lets the switch close this line
         self.open = True  # as the bank sees it
         self.by_switch = False  # it was the switch that closed it
+        self.in_order = False  # after all that it had to say
         self.deaf = False  # the bank reads nothing
         self.mute = False  # the bank says nothing
         self.sent = self.arrived = 0  # bytes towards the switch
@@ -206,7 +207,7 @@ class Wire:
         if self.life is not None and self.life.lives:
             transport.drained()
         if transport.write_closed and self.open:
-            self.by_switch = True
+            self.by_switch = self.in_order = True
             self.client.ended(self)
 
 

@@ -45,7 +45,7 @@ FAULTS: Final = {
     "close by command": 1.0,
     "sign heads": 1.0,
     "burst": 4.0,
-    "bank's file": 5.0,
+    "bank's file": 3.0,
 }
 # What banks do, and its usual weight.
 DEEDS: Final = {
