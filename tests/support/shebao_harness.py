@@ -7,12 +7,14 @@ answer, a line of the log or the end of a process.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -20,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from queue import Queue
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from shebao.codecs import framing, mac, tags
 from shebao.codecs.compiled import Codec
@@ -195,6 +197,7 @@ class Switch:
     log: list[dict[str, Any]] = field(default_factory=list)
     opened: list[Line] = field(default_factory=list)
     under: tuple[str, ...] = ()  # a command that the daemon runs under, such as strace
+    _made: ClassVar[Path | None] = None  # a folder that the commands have prepared once
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -239,12 +242,31 @@ class Switch:
     def prepare(
         self, bills: Mapping[str, int], *, owner_only: Iterable[str] = (), last_day: str = "2099-12-31"
     ) -> Switch:
+        """Master key, database, banks' keys, bills. On a file of its own all but the bills is copied from one that the
+        commands have made before."""
+        if self.database != f"sqlite:///{self.folder}/shebao.db" or set(self.banks) != set(BANKS):
+            self._init()
+        elif (made := Switch._made) is None:
+            self._init()
+            Switch._made = Path(tempfile.mkdtemp(prefix="switch-"))
+            atexit.register(shutil.rmtree, Switch._made, ignore_errors=True)
+            self._copy(self.folder, Switch._made)
+        else:
+            self._copy(made, self.folder)
+        self.import_bills(bills, owner_only=set(owner_only), last_day=last_day)
+        return self
+
+    def _init(self) -> None:
         self.run("keyctl", "init")
         self.run("ledgerctl", "init")
         for bank in self.banks:
             self.run("keyctl", "load", "--bank", bank, "--kind", "mac", "--hex", "-", stdin=KEYS[bank] + "\n")
-        self.import_bills(bills, owner_only=set(owner_only), last_day=last_day)
-        return self
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        shutil.copytree(source / "var", target / "var", dirs_exist_ok=True)
+        for name in ("shebao.db", "master.key"):
+            shutil.copy2(source / name, target / name)
 
     def import_bills(
         self, bills: Mapping[str, int], *, owner_only: set[str] = frozenset(), last_day: str = "2099-12-31"
