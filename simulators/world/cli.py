@@ -51,11 +51,11 @@ def main(
     screen.begin("worlds", seeds)
     for outcome in runner.play_all(range(first, first + seeds), cores):
         total.add(outcome)
+        if outcome.faults and len(total.failed) <= FAILED_SHOWN:  # at once: the rest may take hours
+            screen.say(f"seed {outcome.seed}: {outcome.faults[0]}")
         screen.advance(total.worlds, seeds)
     screen.end()
     _tell(screen, total, monotonic() - began)
-    for outcome in total.failed[:FAILED_SHOWN]:
-        screen.say(f"seed {outcome.seed}: {outcome.faults[0]}")
     if total.failed:
         worst = total.failed[0].seed
         screen.say(f"{len(total.failed)} of {total.worlds} worlds failed; type: bin/world --seed {worst} --trace")
