@@ -225,9 +225,13 @@ class Lane:
         batch, self._batch, self._tries = self._batch, [], 0
         self.state = State.IDLE
         self._begin()  # the next batch runs while these replies leave
-        replies: list[Reply | None] = [Reply(answer.code, answer.reply) for answer in answers]
-        told = zip(batch, replies, strict=True)
-        self._deliver([(job, reply if now - job.since <= late else None) for job, reply in told])
+        told: list[tuple[Job, Reply | None]] = []
+        for job, answer in zip(batch, answers, strict=True):
+            if job.request.service == "cutover" and answer.code == Code.APPROVED:  # however late that is known
+                self._guarded(self.when_cut_over, job.request.bank)
+            waits = job.ticket is None or now - job.since <= late
+            told.append((job, Reply(answer.code, answer.reply) if waits else None))
+        self._deliver(told)
         self._look_drained()
 
     def _fail(self, fault: BaseException) -> None:
@@ -336,8 +340,6 @@ class Lane:
         """Hand each line its answers at once, so that it writes once a batch."""
         by_owner: dict[int, list[tuple[Ticket, Reply | None]]] = {}
         for job, reply in answers:
-            if job.request.service == "cutover" and reply is not None and reply.code == Code.APPROVED:
-                self._guarded(self.when_cut_over, job.request.bank)
             if job.ticket is not None:
                 by_owner.setdefault(id(job.ticket.owner), []).append((job.ticket, reply))
             elif job.done is not None:

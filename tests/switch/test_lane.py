@@ -106,6 +106,10 @@ class Bench:
         now = self.clock.seconds()
         self.lane.submit([Ticket(request(bank, n), PAYMENT, owner or self.owner, None, b"", now) for n in stans])
 
+    def submit_cut_over(self, stan):
+        asked = request("rcb", stan, "cutover")
+        self.lane.submit([Ticket(asked, PAYMENT, self.owner, None, b"", self.clock.seconds())])
+
     @property
     def replies(self):
         return self.owner.replies
@@ -310,3 +314,21 @@ def test_a_probe_whose_commit_is_in_doubt_is_the_stores_fault_and_not_one_of_our
     bench.clock.pump([0.1] * 3)
     bench.writer.finish()
     assert bench.lane.state is State.IDLE
+
+
+def test_a_cut_over_whose_commit_was_in_doubt_for_long_is_told_all_the_same(bench):
+    """Else its date's statement file would wait for the next evening: nobody waits too long for what the switch asks
+    of itself, and what a bank asked for too long ago has happened although it is not answered any more."""
+    closed, told = [], []
+    bench.lane.when_cut_over = closed.append
+    own = request("boc", stan=0, service="cutover")
+    for ask in (lambda: bench.lane.act(own, told.append), lambda: bench.submit_cut_over(7)):
+        bench.store.script.append(CommitInDoubt("frozen"))
+        ask()
+        bench.clock.advance(60.0)  # it hangs, far beyond the reply deadline
+        bench.writer.step()
+        bench.clock.advance(0.1)
+        bench.writer.finish()
+    assert closed == ["boc", "rcb"]
+    assert [reply.code for reply in told] == ["00"]
+    assert bench.replies == {7: None}, "a bank that has given up hears nothing"
