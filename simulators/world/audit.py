@@ -70,6 +70,13 @@ def _accounts(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
             yield f"clearing:{bank} is {balances[f'clearing:{bank}']}, by the model {world.model.clearing[bank]}"
         if -balances[f"suspense:{bank}"] != world.model.in_suspense[bank]:
             yield f"suspense:{bank} is {-balances[f'suspense:{bank}']}, by the model {world.model.in_suspense[bank]}"
+    funds: Counter[str] = Counter()
+    for taken in world.model.taken:
+        if taken.live and not taken.suspense:
+            funds.update({f"fund:{kind}": fen for kind, fen in world.model.bills[taken.bill].parts})
+    stored = Counter({name: -fen for name, fen in balances.items() if name.startswith("fund:") and fen})
+    if stored != funds:
+        yield f"funds are {dict(stored)}, by the model {dict(funds)}"
 
 
 def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
@@ -101,11 +108,13 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
 def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
     rows = tables.execute(
-        "SELECT book_id, item_class, state, count(*) FROM exception"
-        " WHERE item_class IN ('SUSPENSE', 'LATE_REVERSAL') GROUP BY 1, 2, 3"
+        "SELECT book_id, item_class, state, date FROM exception WHERE item_class IN ('SUSPENSE', 'LATE_REVERSAL')"
     )
-    stored = {(names[book], kind, state): count for book, kind, state, count in rows}
-    told = Counter((item.bank, item.kind, "OPEN" if item.is_open else "CLOSED") for item in world.model.items)
+    stored = Counter((names[book], kind, state, date) for book, kind, state, date in rows)
+    told = Counter(
+        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", int(f"{item.date:%Y%m%d}"))
+        for item in world.model.items
+    )
     if stored != told:
         yield f"exceptions {stored}, by the model {told}"
 
@@ -146,6 +155,18 @@ def _files(world: Place) -> Iterator[str]:
 def _seal(world: Place) -> Iterator[str]:
     key, now_us = MASTER.signer().public_key(), world.nodes[0].wall.now_us()
     proofs = verify(world.operator.reading, world.scene.folder / FOLDER, now_us, key)
+    signed = {bank: _signed_last(world.scene.folder / FOLDER / f"{bank}.log") for bank in world.scene.settings.banks}
+    with world.operator.reading() as connection:
+        heads = connection.exec_driver_sql("SELECT bank, next_seq FROM book WHERE book_id > 0").fetchall()
+    for bank, next_seq in heads:
+        if signed[bank] != next_seq - 1 and not any(node.forced for node in world.nodes):
+            yield f"{bank} has {next_seq - 1} events, the last head that was signed is of {signed[bank]}"
     for proof in proofs:
         for finding in proof.findings:
             yield f"verify, {proof.name}: {finding}"
+
+
+def _signed_last(log: Path) -> int:
+    """How many events the last line of an anchor log signs; 0 without one."""
+    lines = log.read_text(encoding="ascii").splitlines() if log.is_file() else []
+    return int(lines[-1].split()[4]) if lines else 0

@@ -84,6 +84,7 @@ class Judge:
             if line.node is node and self._all_submitted(line, node.formed_at)
             for one in line.outstanding.values()
             if one.began_at < 0 and not one.local and not one.ignored and self._was_there(one, node.formed_at)
+            if not one.wire.wrote_since(one.wire.arrived_at(one.end)[0])  # type: ignore[index]  # it was there
         )
         for bank, left in waiting.items():
             share = self._batch_max // len(self._cutovers)
@@ -139,9 +140,20 @@ class Judge:
                 if request.mti:
                     self.sent[int(request.echo[37])].doubtful = True
 
-    def store_worked(self, node: object) -> None:
+    def store_worked(self, node: object, requests: Sequence[Request]) -> None:
         assert isinstance(node, Node)
         self.trouble_ended(node.name)
+        for request in requests:
+            if request.mti:
+                self.sent[int(request.echo[37])].known_at = self._timeline.now
+
+    def _may_be_silent(self, one: Transmission) -> bool:
+        """Nothing need come back: it was behind what ended the line, or in doubt until past the deadline (rule 5)."""
+        if one.ignored:
+            return True
+        arrived = one.wire.arrived_at(one.end)
+        in_time = arrived is not None and 0 <= one.known_at <= arrived[0] + self._deadline_s - LATE_S
+        return one.doubtful and not in_time
 
     def trouble_ended(self, name: str) -> None:
         since = self._trouble.pop(name, None)
@@ -239,7 +251,7 @@ class Judge:
     def _signed_off(self, one: Transmission, line: BankLine) -> None:
         """Sign-off is answered after all earlier requests of the line (rule 11)."""
         for other in line.outstanding.values():
-            if other.number < one.number and not (other.ignored or other.doubtful):
+            if other.number < one.number and not self._may_be_silent(other):
                 self.fault(f"{one.sent.said.bank} was signed off while {self.name(other)} was not answered")
 
     def closed_by_switch(self, line: BankLine) -> None:
@@ -249,7 +261,8 @@ class Judge:
             self.fault(f"line {line.wire.number} was closed for no reason")
         if line.wire.in_order:
             for one in line.outstanding.values():
-                if line.wire.arrived_at(one.end) is not None and not (one.ignored or one.doubtful):
+                arrived = one.wire.arrived_at(one.end)
+                if arrived is not None and arrived[0] < line.wire.shut_at and not self._may_be_silent(one):
                     self.fault(f"{self.name(one)} was not answered before its line was closed")
 
     def look_for_silence(self, healthy_since: float) -> None:
@@ -262,7 +275,7 @@ class Judge:
             for one in line.outstanding.values():
                 arrived = one.wire.arrived_at(one.end)
                 assert isinstance(one.node, Node)
-                if arrived is None or one.doubtful or one.ignored or not one.node.alive:
+                if arrived is None or self._may_be_silent(one) or not one.node.alive:
                     continue
                 waited = now - max(arrived[0], healthy_since)
                 if waited > QUIET_S and not self._in_trouble(one.node.name, now - QUIET_S):

@@ -68,6 +68,7 @@ class Transmission:
     stumbled: bool = False
     began_at: float = -1.0  # when its batch went to the store
     doubtful: bool = False  # its batch was in doubt once
+    known_at: float = -1.0  # when the lane was told what became of its batch
 
     @property
     def wire_key(self) -> tuple[str, str, str]:

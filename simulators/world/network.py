@@ -43,6 +43,7 @@ class Wire:
         self.open = True  # as the bank sees it
         self.by_switch = False  # it was the switch that closed it
         self.in_order = False  # after all that it had to say
+        self.shut_at = float("inf")  # when the switch shut its end: what comes later is drained, not taken in
         self.deaf = False  # the bank reads nothing
         self.mute = False  # the bank says nothing
         self.sent = self.arrived = 0  # bytes towards the switch
@@ -177,6 +178,13 @@ class Wire:
         """When the switch wrote a reply that the bank has read just now."""
         return next(when for when, data in reversed(self._written) if body in data)
 
+    def shut(self) -> None:
+        self.shut_at = min(self.shut_at, self._timeline.now)
+
+    def wrote_since(self, when: float) -> bool:
+        """Whether the switch has written anything that may answer what arrived then."""
+        return bool(self._written) and self._written[-1][0] >= when
+
     @property
     def waiting_down(self) -> int:
         return len(self._down)
@@ -256,10 +264,12 @@ class Transport:
 
     def loseConnection(self) -> None:
         """Closes once all is written."""
+        self._wire.shut()
         self.closing = self.write_closed = True
         self._wire._pump_down()
 
     def loseWriteConnection(self) -> None:
+        self._wire.shut()
         self.write_closed = True
         self._wire._pump_down()
 

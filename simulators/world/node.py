@@ -59,6 +59,7 @@ class Node:
         self.daemon: Daemon | None = None
         self.state = "down"  # "starting" "up" "stopping"
         self.wires: list[Wire] = []
+        self.forced = False  # the last time it stopped, lines were left that did not end in time
         self.dies_reading = 0.0  # chance that the process dies within a read
         self.when_down: Callable[[Node], None] = lambda node: None
         self._scene, self._timeline, self._random = scene, timeline, random
@@ -141,6 +142,7 @@ class Node:
     def _stopped(self, _: object) -> None:
         assert self.daemon is not None
         self._story(f"{self.name} has stopped, {self.daemon.unanswered} unanswered")
+        self.forced = self.daemon.forced
         try:
             self._reactor.getThreadPool().finish()
         except ProcessDied:

@@ -65,7 +65,6 @@ class Expected:
     de44: int = 0
     date: Date | None = None  # DE15 of 00
     receipt: tuple[str, Date, int] | None = None  # bank, date, serial of RN
-    has_receipt: bool = True  # whether the reply shows it
     first: int = -1
     slot: tuple[str, str, datetime, str] | None = None  # of a kept reply: its bytes never change
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # others that must stand in DE48, exactly

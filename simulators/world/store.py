@@ -41,6 +41,7 @@ class Mishap:
     def __init__(self, timeline: Timeline, random: Random, counted: Callable[[str], None]) -> None:
         self.away_until = self.full_until = self.locked_until = self.slow_until = 0.0
         self.shots: list[Shot] = []
+        self.acted = False  # whether the transaction was made to fail
         self.is_ping = False  # whether the next transaction is a probe
         self.committed = False  # whether the transaction that just ended is durable
         self._timeline, self._random, self._counted = timeline, random, counted
@@ -77,21 +78,24 @@ class Mishap:
     # what the backend asks
 
     def begins(self, writing: bool) -> None:
-        self.committed, self._operations = False, 0
+        self.committed, self._operations, self.acted = False, 0, False
         waits = self.is_ping and self._random.random() < 0.8  # a probe rarely takes the place of a batch
         self._shot = self.shots.pop(0) if self.shots and writing and not waits else None
         if self._timeline.now < self.away_until:
+            self.acted = True
             self._counted("store away")
             raise StoreError("the store is away")
 
     def operates(self, writes: bool) -> None:
         self._operations += 1
         if writes and self._timeline.now < self.full_until:
+            self.acted = True
             self._counted("store read-only or full")
             raise StoreError("the disk is full, or the store is read-only")
         shot = self._shot
         if shot is not None and shot.what in ("error", "death") and self._operations > shot.at:
             self._shot = None
+            self.acted = True
             self._counted(f"{shot.what} within a transaction")
             if shot.what == "death":
                 raise ProcessDied
@@ -101,6 +105,7 @@ class Mishap:
         shot, self._shot = self._shot, None
         what = shot.what if shot is not None and shot.what in AT_COMMIT else ""
         if what:
+            self.acted = True
             self._counted(f"commit: {what}")
         if what in ("refused", "doubt undone", "death before", "frozen undone"):
             undo()
@@ -188,7 +193,8 @@ class Witness(Protocol):
     def began(self, node: object, requests: Sequence[Request]) -> None: ...
     def committed(self, node: object, requests: Sequence[Request], now_us: int, stumbled: set[int]) -> None: ...
     def store_failed(self, node: object, requests: Sequence[Request], fault: BaseException) -> None: ...
-    def store_worked(self, node: object) -> None: ...
+    def store_worked(self, node: object, requests: Sequence[Request]) -> None: ...
+    def fault(self, text: str) -> None: ...
 
 
 class Stumble(Exception):
@@ -204,6 +210,7 @@ class Tap:
         self._store, self._mishap, self._writer = store, mishap, writer
         self._witness, self._node = witness, node
         self._well = True  # how the latest work ended
+        self._latest: Sequence[Request] = ()
 
     def transact(self, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode) -> list[Answer]:
         moments: list[int] = []
@@ -221,12 +228,14 @@ class Tap:
 
         self._mishap.committed = self._well = False
         self._witness.began(self._node, requests)
+        self._latest = requests
         try:
             answers = self._store.transact(requests, watched_now, watched_encode)
         except BaseException as fault:
             if self._mishap.committed:
                 self._witness.committed(self._node, requests, moments[-1], stumbled)
             if isinstance(fault, StoreError | CommitInDoubt):
+                self._blame(fault)
                 self._witness.store_failed(self._node, requests, fault)
             raise
         if self._mishap.committed:
@@ -240,14 +249,15 @@ class Tap:
     def told(self) -> None:
         """The lane is told now what its latest work came to."""
         if self._well:
-            self._witness.store_worked(self._node)
+            self._witness.store_worked(self._node, self._latest)
 
     def ping(self) -> None:
-        self._well = False
+        self._well, self._latest = False, ()
         self._mishap.is_ping = True
         try:
             self._store.ping()
         except (StoreError, CommitInDoubt) as fault:
+            self._blame(fault)
             self._witness.store_failed(self._node, [], fault)
             raise
         finally:
@@ -256,6 +266,11 @@ class Tap:
             self._witness.store_failed(self._node, [], CommitInDoubt())
         else:
             self._well = True
+
+    def _blame(self, fault: Exception) -> None:
+        """A store that fails although nothing was done to it: wrong SQL, a broken constraint, rows that do not fit."""
+        if not self._mishap.acted:
+            self._witness.fault(f"the store failed by itself: {fault}")
 
     def reconnect(self) -> None:
         self._store.reconnect()

@@ -145,7 +145,8 @@ class World:
     def make_room(core: Core) -> None:
         """The bank has as many lines as it may: the switch may drop one that is not signed on."""
         for line in core.lines:
-            line.wire.marks.add("room is needed")
+            if not line.on or any(one.sent.network == "001" for one in line.outstanding.values()):
+                line.wire.marks.add("room is needed")
 
     # -- playing -----------------------------------------------------------------------------------------
 
@@ -266,7 +267,10 @@ class World:
                 break
         else:
             waiting = [one for core in self.cores for one in core.sent if one.tries and not one.answer]
-            self.judge.fault(f"after {SETTLE_S:.0f} s of health {len(waiting)} messages have no answer")
+            level = "" if self._is_level() else "; cut-overs are missing"
+            states = ", ".join(f"{node.name} is {node.state}" for node in self.nodes)
+            text = f"{len(waiting)} messages have no answer; {states}{level}"
+            self.judge.fault(f"after {SETTLE_S:.0f} s of health {text}")
             return
         self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
         for node in self.nodes:
