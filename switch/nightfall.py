@@ -50,6 +50,7 @@ class Nightfall:
         self._clock, self._now_us, self._log = clock, now_us, log
         self._open: dict[str, int] = {}
         self._busy: set[str] = set()  # banks with a cut-over on its way, or a pause after a failed one
+        self._reading = False  # the open dates are being read again, or will be after a pause
         self._closing: set[str] = set()
         self._close_again: set[str] = set()
         self._when_level: Callable[[], None] | None = None
@@ -98,13 +99,17 @@ class Nightfall:
             return
         code = reply.code if reply is not None else "none"
         self._log.warning("cut-over not made, trying again", bank=bank, date=date, code=code)
-        self._clock.callLater(RETRY_S, self._read_open_dates)
+        if not self._reading:  # one reading has all banks tried again, however many failed
+            self._reading = True
+            self._clock.callLater(RETRY_S, self._read_open_dates)
 
     def _read_open_dates(self) -> None:
+        self._reading = True
         self._in_thread(self._works.open_dates, self._know_open_dates)
 
     def _know_open_dates(self, result: object) -> None:
         if isinstance(result, Mapping):
+            self._reading = False
             self._open.update((bank, date) for bank, date in result.items() if bank in self._banks)
             self._busy.clear()
             self.tick()

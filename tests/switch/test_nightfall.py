@@ -112,3 +112,18 @@ def test_a_file_that_could_not_be_written_is_tried_again(started):
     assert len(started.filed) == 3, "two at the start, one of two now"
     started.clock.advance(CLOSE_RETRY_S)
     assert sorted(started.filed) == ["boc", "boc", "rcb", "rcb"]
+
+
+def test_a_store_that_is_away_for_long_is_asked_no_more_often_than_at_first(started):
+    """Each bank that failed had all banks tried again, each of which failed: thousands of tries within seconds."""
+    started.code = "91"
+    started.at(20261123_230000)
+    tries = []
+    for _ in range(8):
+        before = len(started.asked)
+        started.clock.advance(RETRY_S)
+        tries.append(len(started.asked) - before)
+    assert tries == [2] * 8, "each bank once a round"
+    started.code = "00"
+    started.clock.advance(RETRY_S)
+    assert started.open == {"rcb": 20261124, "boc": 20261124}
