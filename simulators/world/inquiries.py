@@ -53,7 +53,7 @@ def inquire(model: Books, said: Said, moment: datetime) -> Expected:
 
 def _one(model: Books, bill: PrintedBill, count: str) -> Expected:
     parts = tuple(f"{kind}{fen:012d}" for kind, fen in bill.parts)
-    tags = {"NM": (bill.payer.name,), "NB": (count,), "BL": (bill.number,), "IN": parts}
+    tags = {"NM": (bill.payer.name,), "NB": (count,), "BL": (bill.line,), "IN": parts}
     return model.way("inquiry one bill", "00", amount=bill.amount, tags=tags)
 
 
@@ -66,7 +66,7 @@ def _page(model: Books, payer: Payer | None, found: list[str], after: list[str],
         return model.way("inquiry nothing", "00", tags={**tags, "BL": ()})
     model.ways["inquiry next page" if page else "inquiry page"] += 1
     if len(after) * 60 <= room:
-        return Expected("00", tags={**tags, "BL": tuple(after), "PG": ()})
+        return Expected("00", tags={**tags, "BL": tuple(model.bills[number].line for number in after), "PG": ()})
     model.ways["inquiry page cut"] += 1
     shown = tuple(after[: (room - 25) // 60])
-    return Expected("00", tags={**tags, "BL": shown, "PG": (shown[-1],)})
+    return Expected("00", tags={**tags, "BL": tuple(model.bills[number].line for number in shown), "PG": (shown[-1],)})

@@ -242,8 +242,13 @@ class Judge:
         wanted = dict(expected.tags)
         if expected.receipt is not None and 48 in got:
             wanted["RN"] = (self.model.receipt_text(expected.receipt),)
+        if expected.code not in ("00", "95") and 48 in got:
+            shown = [tag for tag, _ in tags.pairs]
+            right = [tag for tag in ("PB", "PT", "RN") if tag in wanted] + ["MS"]
+            if shown != right:
+                wrong.append(f"tags are {' '.join(shown)}, right is {' '.join(right)}")
         for name, values in wanted.items():
-            found = tuple(value[:20] if name == "BL" else value for tag, value in tags.pairs if tag == name)
+            found = tuple(value for tag, value in tags.pairs if tag == name)
             if found != values:
                 wrong.append(f"{name} is {' '.join(found) or 'not there'}, right is {' '.join(values) or 'none'}")
         return wrong

@@ -39,6 +39,7 @@ from ..wire import Identity, Wire
 MASTER: Final = Master(bytes(range(32)), bytes(range(32, 64)))
 MAC_KEY_BYTES: Final = 16  # of all four dialects
 PEOPLE: Final = 8
+PERIOD: Final = ("202601", "202612")  # of every bill
 TYPES: Final = ("170", "390", "110", "310")
 NAMES: Final = ("王建国", "李㛃", "阿依古丽·买买提", "𠮷野", "沈秀英", "张丽娟", "余杭五金厂", "陈伟")
 
@@ -58,6 +59,13 @@ class PrintedBill(NamedTuple):
     last_day: date
     owner_only: bool
     parts: tuple[tuple[str, int], ...]
+    due: date
+
+    @property
+    def line(self) -> str:
+        """BL of an inquiry's reply: number, amount, period, due date, the type that most of it is for."""
+        main = max(self.parts, key=lambda part: part[1])[0]
+        return f"{self.number}{self.amount:012d}{PERIOD[0]}{PERIOD[1]}{self.due:%Y%m%d}{main}"
 
 
 class Stage(NamedTuple):
@@ -150,7 +158,9 @@ class Scene:
         payer = self.payers[0] if random.random() < 0.3 else random.choice(self.payers)
         amount = sum(fen for _, fen in parts)
         last_day = self.today + timedelta(days=ahead)
-        return PrintedBill(_number(self.today, self._serial), payer, amount, last_day, random.random() < 0.2, parts)
+        due = min(last_day, self.today - timedelta(days=random.choice((1, 2, 30))))
+        number, owner_only = _number(self.today, self._serial), random.random() < 0.2
+        return PrintedBill(number, payer, amount, last_day, owner_only, parts, due)
 
     def import_bills(self, store: Store, printed: list[PrintedBill], now_us: int) -> None:
         """All of them at once, as `ledgerctl import-bills` takes them in."""
@@ -175,7 +185,7 @@ def bill_csv(printed: list[PrintedBill], today: date) -> bytes:
     issued = f"{today - timedelta(days=30):%Y-%m-%d}"
     rows = [
         (
-            bill.number, bill.payer.id, bill.payer.name, "良渚街道安溪村", "202601", "202612", issued, issued,
+            bill.number, bill.payer.id, bill.payer.name, "良渚街道安溪村", *PERIOD, issued, f"{bill.due:%Y-%m-%d}",
             f"{bill.last_day:%Y-%m-%d}", kind, str(fen), str(int(bill.owner_only)),
         )
         for bill in printed
