@@ -8,15 +8,20 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date as Date
 from datetime import timedelta
 from pathlib import Path
 
+from shebao.codecs.statement import StatementLine
 from shebao.ledger.anchor import FOLDER
 from shebao.ledger.verify import verify
 
 from ..statements import BadFile, read_day
 from .core import Place
+from .said import DetailLine
 from .stage import MASTER
+
+TERMINAL, BRANCH = "T0000001", "330110000BR0001"  # of every message (`messages.Order`)
 
 
 def examine(world: Place) -> None:
@@ -143,11 +148,8 @@ def _files(world: Place) -> Iterator[str]:
             except BadFile as fault:
                 yield f"{bank} {day}: {fault}"
                 continue
-            found = [(line.kind, line.moment, line.stan, line.bill, line.amount, line.receipt) for line in lines]
-            told = [
-                (k, f"{moment:%Y%m%d%H%M%S}", stan, bill, amount, world.model.receipt_text(receipt))
-                for k, moment, stan, bill, amount, receipt in world.model.lines.get((bank, day), [])
-            ]
+            found = [line._replace(line=0) for line in lines]
+            told = [_as_written(world, day, one) for one in world.model.lines.get((bank, day), [])]
             if found != told:
                 yield f"the file of {bank} {day} has {found}, by the model {told}"
 
@@ -170,3 +172,12 @@ def _signed_last(log: Path) -> int:
     """How many events the last line of an anchor log signs; 0 without one."""
     lines = log.read_text(encoding="ascii").splitlines() if log.is_file() else []
     return int(lines[-1].split()[4]) if lines else 0
+
+
+def _as_written(world: Place, day: Date, one: DetailLine) -> StatementLine:
+    """The line that must stand in the file of its date."""
+    original = ("", "") if one.original is None else (f"{one.original[0]:%Y%m%d%H%M%S}", one.original[1])
+    return StatementLine(
+        int(f"{day:%Y%m%d}"), f"{one.moment:%Y%m%d%H%M%S}", one.stan, one.rrn, TERMINAL, BRANCH, one.kind, one.bill,
+        one.amount, world.model.receipt_text(one.receipt), one.channel, *original,
+    )  # fmt: skip

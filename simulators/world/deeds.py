@@ -81,8 +81,8 @@ def _payment(core: Core, what: tuple[str, int, PrintedBill | None], mti: str = "
     if core.random.random() < 0.04:
         other = moment + timedelta(days=core.random.choice((-8, -2, -1, 1, 2)))
         fields[13] = f"{other:%m%d}"
-    said = Said(core.bank, mti, PAY, key.de7, key.stan, amount, number, payer, card, "", fields[13])
-    return Sent(said, fields)
+    said = Said(core.bank, mti, PAY, key.de7, key.stan, amount, number, payer, card, de13=fields[13])
+    return Sent(said._replace(channel=order.channel), fields)
 
 
 def _pay(core: Core) -> None:
@@ -121,7 +121,7 @@ def _changed_repeat(core: Core) -> None:
     else:
         pairs = [("CH", "01"), ("BN", number)]
         fields = {**found.fields, 48: build(pairs).hex().upper()}
-        said = found.said._replace(bill=number, person="")
+        said = found.said._replace(bill=number, person="", channel="01")
     core.offer(Sent(said, fields))
 
 

@@ -73,7 +73,8 @@ class Judge:
         mine = [self.sent[int(request.echo[37])] for request in requests if request.mti]
         for one in mine:
             one.began_at = self._timeline.now
-        if len(requests) >= self._batch_max >= 4:
+        again = any(one.doubtful for one in mine)  # the same batch once more, whoever waits meanwhile
+        if len(requests) >= self._batch_max >= 4 and not again:
             self._share_fairly(node, Counter(request.bank for request in requests))
 
     def _share_fairly(self, node: Node, served: Counter[str]) -> None:

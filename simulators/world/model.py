@@ -51,6 +51,7 @@ class Model:
         self.sums: dict[tuple[str, Date], list[int]] = {}
         self.lines: dict[tuple[str, Date], list[DetailLine]] = {}
         self.ways: Counter[str] = Counter()
+        self._transmission = -1
 
     def print_bills(self, bills: list[PrintedBill]) -> None:
         for bill in bills:
@@ -61,6 +62,7 @@ class Model:
 
     def apply(self, said: Said, transmission: int, read_us: int, now_us: int) -> Expected:
         """The next message in the order of commits."""
+        self._transmission = transmission
         read, now = cst(read_us), cst(now_us)
         moment = nearest(said.de7, read)
         assert moment is not None, "banks of this world know the calendar"
@@ -193,9 +195,10 @@ class Model:
         self.serials[said.bank, day] += 1
         advised = KIND[said.mti] == "advice"
         serial = self.serials[said.bank, day]
-        taken = Taken(said.bank, key, advised, said.bill, said.amount, day, serial, key[0], suspense=suspense)
+        bill, amount = said.bill, said.amount
+        taken = Taken(said.bank, key, advised, bill, amount, day, serial, key[0], True, suspense, said.channel)
         self.taken.append(taken)
-        self._book(taken, "P", key, +1)
+        self._book(taken, "P", key, None, +1)
         return taken
 
     # -- money goes back ---------------------------------------------------------------------------------
@@ -265,7 +268,7 @@ class Model:
         if taken.suspense or bill is None or not self.payable(bill, taken.moment.date()):
             way, taken.suspense = "unvoid to suspense", True
             self._opens(taken)
-        self._book(taken, "P", key, +1)
+        self._book(taken, "P", key, void.key, +1)
         return self.way(way, "00", **done)
 
     def _key_of(self, said: Said, key: tuple[datetime, str]) -> tuple[datetime, str]:
@@ -305,14 +308,16 @@ class Model:
 
     def _give_back(self, taken: Taken, kind: str, key: tuple[datetime, str], now: datetime) -> None:
         taken.live = False
-        self._book(taken, kind, key, -1)
+        self._book(taken, kind, key, taken.key, -1)
         if taken.item is not None:
             taken.item.is_open = False
         elif now.date() > self.bills[taken.bill].last_day:
             self.ways["reversal leaves the bill expired"] += 1
             self.status[taken.bill] = "EXPIRED"
 
-    def _book(self, taken: Taken, kind: str, key: tuple[datetime, str], sign: int) -> None:
+    def _book(
+        self, taken: Taken, kind: str, key: tuple[datetime, str], original: tuple[datetime, str] | None, sign: int
+    ) -> None:
         """Balances, the bill, the date's sums and the line of the date's file."""
         self.clearing[taken.bank] += sign * taken.amount
         if taken.suspense:
@@ -325,7 +330,8 @@ class Model:
         at = 0 if sign > 0 else 2
         sums[at] += 1
         sums[at + 1] += taken.amount
-        line = DetailLine(kind, *key, taken.bill, taken.amount, taken.receipt)
+        rrn = f"{self._transmission:012d}"
+        line = DetailLine(kind, *key, taken.bill, taken.amount, taken.receipt, rrn, taken.channel, original)
         self.lines.setdefault(day, []).append(line)
 
     def _opens(self, taken: Taken) -> None:
@@ -371,9 +377,7 @@ class Model:
 
     def cut_over_by_clock(self, bank: str, day: Date, latest_us: int, at: str) -> str:
         """The clock's own; what is wrong with it, or "". latest_us: the latest time that any clock showed.
-
-        One that comes after somebody else's, so for a date that is open or over already, changes nothing.
-        """
+        One that comes after somebody else's, so for a date that is open or over already, changes nothing."""
         if day <= self.open[bank]:
             return ""
         if day != self.open[bank] + DAY:

@@ -54,6 +54,7 @@ class Said(NamedTuple):
     de13: str = ""
     de15: str = ""
     page: str = ""
+    channel: str = ""
     totals: Mapping[int, str] = {}
 
 
@@ -96,6 +97,7 @@ class Taken:
     moment: datetime
     live: bool = True
     suspense: bool = False
+    channel: str = ""
     item: Item | None = None  # the exception of its being in suspense
 
     @property
@@ -131,3 +133,6 @@ class DetailLine(NamedTuple):
     bill: str
     amount: int
     receipt: tuple[str, Date, int]
+    rrn: str  # of the message that took effect
+    channel: str  # of the payment
+    original: tuple[datetime, str] | None  # of the payment that was undone, or the void that was
