@@ -65,7 +65,6 @@ class Job(NamedTuple):
     request: Request
     ticket: Ticket | None
     done: Callable[[Reply | None], None] | None
-    since: float
 
 
 # run(work, done): do `work` in the writer's thread, then call done(result or exception) in this one
@@ -100,12 +99,11 @@ class Lane:
 
     def submit(self, tickets: Sequence[Ticket]) -> None:
         """Take in what a line has read. Each ticket is answered exactly once, through its owner."""
-        now = self._clock.seconds()
-        self._take([Job(ticket.request, ticket, None, now) for ticket in tickets])
+        self._take([Job(ticket.request, ticket, None) for ticket in tickets])
 
     def act(self, request: Request, done: Callable[[Reply | None], None]) -> None:
         """An act of the switch's own, such as a cut-over by the clock."""
-        self._take([Job(request, None, done, self._clock.seconds())])
+        self._take([Job(request, None, done)])
 
     def drain(self, done: Callable[[], None]) -> None:
         """Call `done` once nothing waits and nothing runs."""
@@ -229,7 +227,7 @@ class Lane:
         for job, answer in zip(batch, answers, strict=True):
             if job.request.service == "cutover" and answer.code == Code.APPROVED:  # however late that is known
                 self._guarded(self.when_cut_over, job.request.bank)
-            waits = job.ticket is None or now - job.since <= late
+            waits = job.ticket is None or now - job.ticket.began <= late
             told.append((job, Reply(answer.code, answer.reply) if waits else None))
         self._deliver(told)
         self._look_drained()

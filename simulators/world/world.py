@@ -188,7 +188,8 @@ class World:
         """Once a second: banks mind their lines, the judge looks."""
         for core in self.cores:
             core.keep_lines()
-        self.judge.look_for_silence(self.healthy_since)
+        locked = max(node.mishap.locked_until for node in self.nodes)  # a store that is only locked is waited for
+        self.judge.look_for_silence(max(self.healthy_since, locked))
         self._look_at_limits()
         self.timeline.later(BEAT_S, self._beat)
 

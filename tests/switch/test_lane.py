@@ -332,3 +332,16 @@ def test_a_cut_over_whose_commit_was_in_doubt_for_long_is_told_all_the_same(benc
     assert closed == ["boc", "rcb"]
     assert [reply.code for reply in told] == ["00"]
     assert bench.replies == {7: None}, "a bank that has given up hears nothing"
+
+
+def test_the_deadline_counts_from_when_a_request_was_read_not_from_when_the_lane_took_it(bench):
+    """What a full line held back is as old as what it was read with (wire.md section 6, rule 5)."""
+    bench.clock.advance(15.0)
+    bench.writer.finish()  # a probe of the idle lane
+    bench.store.script.append(CommitInDoubt("broken"))
+    bench.lane.submit([Ticket(request(stan=1), PAYMENT, bench.owner, None, b"", 0.0)])
+    bench.clock.advance(8.0)  # 23 s after it was read
+    bench.writer.step()
+    bench.clock.advance(0.1)
+    bench.writer.finish()
+    assert bench.replies == {1: None}

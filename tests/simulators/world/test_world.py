@@ -20,6 +20,7 @@ KEPT = {
     58: "91 while a slow probe had not been told yet",
     374: "heartbeats that completed a frame which was never to end",
     1161: "cut-overs that a store refused, tried again by each bank that failed: thousands in seconds",
+    400634: "an answer after a doubt, its lateness counted from when the lane took the request",
     200177: "no statement file of a date whose cut-over was in doubt for long",
 }
 
