@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import Connection, select
 
 from .day import time_of
-from .durable import sync_folder
+from .durable import replace, sync_folder
 from .schema import book, event
 from .store import Reading
 
@@ -295,13 +295,7 @@ def write_public_key(folder: Path, key: Ed25519PublicKey) -> Path:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     text = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    fresh = path.with_name(f"{PUBLIC_KEY}.{os.getpid()}")
-    with fresh.open("wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(folder)
+    replace(path, text)
     return path
 
 

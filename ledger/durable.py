@@ -19,6 +19,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
 
 
+def replace(path: Path, data: bytes) -> None:
+    """The file has these bytes, whole and durable, or is as it was. Two processes may do so at once. Raises OSError."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """The folder for this writer alone, among those that ask like this, in whatever process; others wait."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from . import schema
 from .anchor import LINE_BYTES_MAX, NONE, RESTORED, Restored, bank_of, first_line, locked, log_path, old_logs, parse
 from .day import time_of
-from .durable import alone_in, sync_folder
+from .durable import alone_in, replace, sync_folder
 from .store import Reading
 
 NEXT: Final = ".next"  # behind the log's name
@@ -31,7 +31,7 @@ def announce(folder: Path, signer: Ed25519PrivateKey, banks: Mapping[str, Books]
         path.unlink()
     time = time_of(now_us).isoformat(timespec="seconds")
     for bank, books in banks.items():
-        _write(_next(log_path(folder, bank)), _line(signer, bank, books, NONE, NONE, time))
+        replace(_next(log_path(folder, bank)), _line(signer, bank, books, NONE, NONE, time))
 
 
 def begin(reading: Reading, folder: Path, signer: Ed25519PrivateKey) -> list[str]:
@@ -63,7 +63,7 @@ def _begin(path: Path, line: Restored, signer: Ed25519PrivateKey) -> None:
         if size:
             old = _old_name(path, line.bank)
             last = NONE if latest is None else latest.signature.hex()
-            _write(announced, _line(signer, line.bank, dict(line.books), old.name, last, line.time))
+            replace(announced, _line(signer, line.bank, dict(line.books), old.name, last, line.time))
             if not old.exists():
                 os.link(path, old)
         announced.replace(path)
@@ -77,16 +77,6 @@ def _old_name(path: Path, bank: str) -> Path:
         return olds[-1]
     number = int(olds[-1].name.rpartition(".")[2]) if olds else 0
     return path.with_name(f"{path.name}.{number + 1}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
 
 
 def _line(signer: Ed25519PrivateKey, bank: str, books: Books, old: str, last: str, time: str) -> bytes:

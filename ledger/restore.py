@@ -17,7 +17,6 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shebao.codecs.settings import SwitchSettings
 
@@ -31,7 +30,7 @@ from .migrations import upgrade
 from .proof import Proof
 from .sqlite import SqliteBackend
 from .statements import Statements
-from .store import StoreError, make_backend, one_line
+from .store import StoreError, make_backend, one_line, told
 from .verify import verify
 
 FRESH: Final = {"book", "day", "pulse"}  # tables in which `ledgerctl init` leaves rows
@@ -150,10 +149,12 @@ def _must_be_empty(connection: Connection, url: str) -> None:
     for table in TABLES:
         if table.name not in present:
             continue
-        rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        if table.name == "book":
-            rows = connection.execute(select(func.count()).where(table.c.next_seq > 1)).scalar_one()
-        if rows and (table.name not in FRESH or table.name == "book"):
+        counted = select(func.count()).select_from(table)
+        if table.name == "book":  # `init` makes them, without an event
+            counted = counted.where(table.c.next_seq > 1)
+        elif table.name in FRESH:
+            continue
+        if rows := connection.execute(counted).scalar_one():
             raise BackupError(
                 f"the database is not empty: it has {rows} rows of {table.name}, and a restore changes nothing that is"
                 " there; name an empty one as [switch] database, or move this one away (an SQLite file with its -wal)"
@@ -168,10 +169,7 @@ def _alone(url: str) -> Iterator[tuple[Connection, Statements]]:
     backend = make_backend(url)
     engine: Engine = backend.engine
     if isinstance(backend, SqliteBackend):
-        try:
-            backend.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{backend.path}: {error.strerror}") from error
+        sqlite.make_folder(backend.path)
         engine = sqlite.make_engine(url, create=True)
     try:
         with _told(), engine.connect().execution_options(immediate=True) as connection:
@@ -285,14 +283,11 @@ def _prove(connection: Connection, goal: Goal, brought_back: dict[int, int], now
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Engine faults as StoreError, one line."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise StoreError(one_line(error.orig)) from error
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(one_line(error)) from error
-    except Exception as error:  # psycopg's own, from COPY
-        if type(error).__module__.startswith("psycopg"):
-            raise StoreError(one_line(error)) from error
-        raise
+    """Engine faults as StoreError, one line; the drivers' own too, where they are used without SQLAlchemy."""
+    with told():
+        try:
+            yield
+        except Exception as error:  # sqlite3's own, or psycopg's from COPY
+            if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
+                raise StoreError(one_line(error)) from error
+            raise

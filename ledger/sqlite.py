@@ -35,6 +35,14 @@ def database_file(url: str) -> Path:
     return Path(make_url(url).database or "")
 
 
+def make_folder(path: Path) -> None:
+    """The folder that a new database file will lie in. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+
+
 def connect(path: Path, create: bool = False) -> sqlite3.Connection:
     """A connection in driver autocommit with this house's pragmas. sqlite3.Error if it can't be opened."""
     mode = "rwc" if create else "rw"

@@ -44,17 +44,14 @@ def make_backend(url: str) -> Backend:
 def migrate(url: str) -> list[str]:
     """Create the database, or bring it to this version; the revisions that ran. Raises StoreError."""
     if _is_sqlite(url):
-        try:
-            sqlite.database_file(url).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{sqlite.database_file(url)}: {error.strerror}") from error
+        sqlite.make_folder(sqlite.database_file(url))
         engine = sqlite.make_engine(url, create=True)
     else:
         from . import postgres
 
         engine = postgres.make_engine(url)
     try:
-        with _told(), engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        with told(), engine.connect().execution_options(immediate=True) as connection, connection.begin():
             return upgrade(connection)
     finally:
         engine.dispose()
@@ -132,7 +129,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose reads all see one moment, and block nobody."""
-        with _told(), self.engine.connect() as connection:
+        with told(), self.engine.connect() as connection:
             if self._backend.locks_rows:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -141,7 +138,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in one transaction that may write. SQLite: it holds the only write lock, so be quick."""
-        with _told(), self.engine.connect() as connection:
+        with told(), self.engine.connect() as connection:
             connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection
@@ -165,7 +162,7 @@ def _no_reply(request: Request, decision: Decision) -> bytes:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Engine faults as StoreError, one line."""
     try:
         yield

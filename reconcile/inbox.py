@@ -58,7 +58,7 @@ def folder_of(state_dir: Path, box: str, bank: str, date: int) -> Path:
 
 
 def is_there(folder: Path, spec: StatementSpec, bank: str, date: int) -> bool:
-    """Whether the bank has said that its file is complete."""
+    """Whether whoever wrote the folder, the bank or the switch, has said that the file is complete."""
     return (folder / f"{file_names(spec, bank, date)[0]}.ok").is_file()
 
 

@@ -14,11 +14,10 @@ from sqlalchemy import select
 
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
-from shebao.codecs.statement import file_names
 from shebao.ledger.schema import book, day
 from shebao.ledger.store import Reading
 from shebao.reconcile.close import write_day
-from shebao.reconcile.inbox import folder_of
+from shebao.reconcile.inbox import folder_of, is_there
 
 LOOK_BACK_DATES: Final = 31  # closed dates that are looked at for a missing file
 
@@ -62,8 +61,7 @@ class EndOfDay:
         return dates
 
     def _is_filed(self, bank: str, date: int) -> bool:
-        name, _ = file_names(self._dialects[bank].statement, bank, date)
-        return (folder_of(self._state_dir, "outbox", bank, date) / f"{name}.ok").exists()
+        return is_there(folder_of(self._state_dir, "outbox", bank, date), self._dialects[bank].statement, bank, date)
 
     @property
     def _state_dir(self) -> Path:

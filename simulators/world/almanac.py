@@ -37,6 +37,11 @@ def nearest_date(mmdd: str, near: Date) -> Date:
     return moment.date()
 
 
+def as_int(day: Date) -> int:
+    """YYYYMMDD, as the switch writes it."""
+    return int(f"{day:%Y%m%d}")
+
+
 def mod_11_10(digits: str) -> str:
     """ISO 7064 MOD 11,10 as the standard tells it, step by step."""
     product = 10

@@ -17,6 +17,7 @@ from shebao.ledger.anchor import FOLDER
 from shebao.ledger.verify import verify
 
 from ..statements import BadFile, read_day
+from .almanac import as_int
 from .core import Place
 from .said import DetailLine
 from .stage import MASTER
@@ -56,7 +57,7 @@ def _payments(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense FROM payment")
     stored = Counter((r, b, a, d, s == "LIVE", bool(x)) for r, b, a, d, s, x in rows)
     told = Counter(
-        (world.model.receipt_text(t.receipt), t.bill, t.amount, int(f"{t.date:%Y%m%d}"), t.live, t.suspense)
+        (world.model.receipt_text(t.receipt), t.bill, t.amount, as_int(t.date), t.live, t.suspense)
         for t in world.model.taken
     )
     for row in (stored - told):
@@ -92,7 +93,7 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
             (one.book_id,),
         ).fetchall()
         dates = sorted(world.model.dates[bank])
-        if [row[0] for row in rows] != [int(f"{day:%Y%m%d}") for day in dates]:
+        if [row[0] for row in rows] != [as_int(day) for day in dates]:
             yield f"{bank} has the dates {[row[0] for row in rows]}, by the model {dates}"
             continue
         for day, row in zip(dates, rows, strict=True):
@@ -117,7 +118,7 @@ def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     )
     stored = Counter((names[book], kind, state, date) for book, kind, state, date in rows)
     told = Counter(
-        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", int(f"{item.date:%Y%m%d}"))
+        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", as_int(item.date))
         for item in world.model.items
     )
     if stored != told:
@@ -144,7 +145,7 @@ def _files(world: Place) -> Iterator[str]:
             if day < oldest:
                 continue
             try:
-                lines = read_day(Path(world.scene.settings.state_dir), pen, int(f"{day:%Y%m%d}"))
+                lines = read_day(Path(world.scene.settings.state_dir), pen, as_int(day))
             except BadFile as fault:
                 yield f"{bank} {day}: {fault}"
                 continue
@@ -178,6 +179,6 @@ def _as_written(world: Place, day: Date, one: DetailLine) -> StatementLine:
     """The line that must stand in the file of its date."""
     original = ("", "") if one.original is None else (f"{one.original[0]:%Y%m%d%H%M%S}", one.original[1])
     return StatementLine(
-        int(f"{day:%Y%m%d}"), f"{one.moment:%Y%m%d%H%M%S}", one.stan, one.rrn, TERMINAL, BRANCH, one.kind, one.bill,
+        as_int(day), f"{one.moment:%Y%m%d%H%M%S}", one.stan, one.rrn, TERMINAL, BRANCH, one.kind, one.bill,
         one.amount, world.model.receipt_text(one.receipt), one.channel, *original,
     )  # fmt: skip

@@ -14,8 +14,10 @@ from shebao.codecs.tags import build
 
 from .. import messages
 from ..messages import Key, Order
+from .almanac import as_int
 from .core import Core
 from .lines import Sent
+from .questions import totals_of
 from .said import PAY, VOID, Said
 from .stage import PrintedBill
 
@@ -211,7 +213,7 @@ def _inquiry(core: Core) -> None:
 def _totals(core: Core) -> None:
     model = core.place.model
     day = core.random.choice((*sorted(model.dates[core.bank]), model.open[core.bank] + timedelta(days=3)))
-    told = model.totals_of(core.bank, day)
+    told = totals_of(model, core.bank, day)
     if core.random.random() < 0.3:
         told = {**told, 74: f"{int(told[74]) + 1:010d}"}
     key = core.key(_moment(core))
@@ -224,7 +226,7 @@ def _totals(core: Core) -> None:
 def _cut_over(core: Core) -> None:
     day = core.place.model.open[core.bank] + timedelta(days=core.random.choice((0, 1, 1, 2, -1)))
     key = core.key(_moment(core))
-    fields = messages.network(core.pen.identity, key, "201", int(f"{day:%Y%m%d}"))
+    fields = messages.network(core.pen.identity, key, "201", as_int(day))
     said = Said(core.bank, core.random.choice(("0800", "0820")), "", key.de7, key.stan, de15=fields[15])
     core.offer(Sent(said, fields, network="201"))
 

@@ -12,12 +12,13 @@ from datetime import date as Date
 
 from sqlalchemy import Connection
 
-from shebao.codecs.statement import StatementLine, file_names
+from shebao.codecs.statement import StatementLine
 from shebao.reconcile import run as reconcile
-from shebao.reconcile.inbox import BadFile
+from shebao.reconcile.inbox import BadFile, folder_of, is_there
 from shebao.reconcile.run import Desk
 
 from .. import statements
+from .almanac import as_int
 from .core import Place
 
 
@@ -38,7 +39,7 @@ def bank_file(world: Place) -> bool:
         return False
     bank, day = world.random.choice(ready[-6:])
     how = world.random.choice(("good", "good", "good", "cut", "line lost"))
-    lines = statements.read_day(world.scene.folder, world.scene.wires[bank], _int(day))
+    lines = statements.read_day(world.scene.folder, world.scene.wires[bank], as_int(day))
     if (bank, day) in model.accepted:
         how = world.random.choice(("again", "replaced"))
         lines = model.accepted[bank, day] if how == "again" else [*model.accepted[bank, day], _another(bank, day)]
@@ -46,7 +47,7 @@ def bank_file(world: Place) -> bool:
         lost = [line for line in lines if sum(other.bill == line.bill for other in lines) == 1]
         how = how if lost else "good"
         lines = [line for line in lines if line is not (lost[0] if lost else None)]
-    path = statements.write_day(world.scene.folder, world.scene.wires[bank], _int(day), lines)
+    path = statements.write_day(world.scene.folder, world.scene.wires[bank], as_int(day), lines)
     if how == "cut":
         path.write_bytes(path.read_bytes()[: -world.random.randint(1, 40)])
     world.counted(f"bank's file {how}")
@@ -82,7 +83,7 @@ def _run(world: Place, bank: str, day: Date, dies_after: int) -> str:
     desk = Desk(world.operator.reading, lock, world.wall.now_us, world.scene.folder)
     spec, book_id = world.scene.dialects[bank].statement, world.scene.settings.banks[bank].book_id
     try:
-        return reconcile.run(desk, bank, book_id, spec, _int(day)).state
+        return reconcile.run(desk, bank, book_id, spec, as_int(day)).state
     except (BadFile, reconcile.Refused):
         return "refused"
     except Interrupted:
@@ -90,18 +91,14 @@ def _run(world: Place, bank: str, day: Date, dies_after: int) -> str:
 
 
 def _is_written(world: Place, bank: str, day: Date) -> bool:
-    name, _ = file_names(world.scene.dialects[bank].statement, bank, _int(day))
-    return (world.scene.folder / "outbox" / bank / str(_int(day)) / f"{name}.ok").is_file()
+    folder = folder_of(world.scene.folder, "outbox", bank, as_int(day))
+    return is_there(folder, world.scene.dialects[bank].statement, bank, as_int(day))
 
 
 def _another(bank: str, day: Date) -> StatementLine:
     """A line of a payment that never was."""
     moment = f"{day:%Y%m%d}120000"
     return StatementLine(
-        _int(day), moment, "999999", "000000999999", "T0000001", "330110000BR0001", "P", "33011026010100000014", 100,
+        as_int(day), moment, "999999", "000000999999", "T0000001", "330110000BR0001", "P", "33011026010100000014", 100,
         "", "01", "", "",
     )  # fmt: skip
-
-
-def _int(day: Date) -> int:
-    return int(f"{day:%Y%m%d}")

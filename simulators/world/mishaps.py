@@ -6,11 +6,9 @@ A mishap that finds nothing to hurt (no line, no daemon that lives) does nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from shebao.codecs.settings import Limits
 from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
 from shebao.ledger.facts import BUREAU_BOOK_ID, KeyClass, Request
 from shebao.reconcile.close import NotClosed, write_day
@@ -18,7 +16,7 @@ from shebao.reconcile.cutover import cut_over
 from shebao.reconcile.run import Desk
 
 from . import deeds, evening
-from .almanac import cst
+from .almanac import as_int, cst
 from .core import Core, Place
 from .lines import BankLine
 from .node import Node
@@ -183,13 +181,9 @@ def _own_fault(world: Place) -> bool:
 
 
 def _reload(world: Place, node: Node) -> None:
-    """SIGHUP: the same limits again, or larger ones."""
-    if node.daemon is None or node.state != "up":
-        return
-    settings = world.scene.settings
-    limits = {**world.plan.limits, "heartbeat_s": world.plan.limits["heartbeat_s"]}
-    changed = replace(settings, limits=Limits(**limits))
-    node.daemon.reload(lambda: (changed, world.scene.dialects))
+    """SIGHUP, with nothing changed."""
+    if node.daemon is not None and node.state == "up":
+        node.daemon.reload(lambda: (world.scene.settings, world.scene.dialects))
 
 
 # -- clocks ----------------------------------------------------------------------------------------------
@@ -252,7 +246,7 @@ def _close(world: Place) -> bool:
     good = day + timedelta(days=1) <= now.date() + timedelta(days=1)
     desk = Desk(world.operator.reading, lambda book_id: world.operator.writing(), world.wall.now_us, world.scene.folder)
     try:
-        done = cut_over(world.operator, desk, bank, int(f"{day:%Y%m%d}"))
+        done = cut_over(world.operator, desk, bank, as_int(day))
     except NotClosed:
         done = False
     if done != good:
@@ -260,7 +254,7 @@ def _close(world: Place) -> bool:
     if done:
         world.model.open_next(bank.key)
         spec, institution = world.scene.dialects[bank.key].statement, world.scene.settings.institution
-        closed = int(f"{day:%Y%m%d}")
+        closed = as_int(day)
         write_day(world.operator.reading, world.scene.folder, spec, institution, bank.key, bank.book_id, closed)
     return True
 

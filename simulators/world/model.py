@@ -17,7 +17,7 @@ from typing import Final
 from shebao.codecs.statement import StatementLine
 
 from .almanac import check_digit_ok, cst, mod_11_10, nearest, nearest_date
-from .inquiries import inquire
+from .questions import inquire, totals
 from .said import KEPT, KIND, PAY, VOID, DetailLine, Expected, Item, Said, Taken, Told, Voided
 from .stage import Payer, PrintedBill
 
@@ -70,7 +70,7 @@ class Model:
         if kind == "inquiry":
             found = self._aged(said, moment, now) or inquire(self, said, moment)
         elif kind == "totals":
-            found = self._aged(said, moment, now) or self._totals(said)
+            found = self._aged(said, moment, now) or totals(self, said)
         elif kind == "cutover":
             found = self._aged(said, moment, now) or self._cut_over_by_message(said, now)
         else:
@@ -342,27 +342,6 @@ class Model:
         """The bank has paid out what is settled: R2, and somebody must look at it."""
         self.items.append(Item(bank, "LATE_REVERSAL", self.open[bank]))
         return self.way(way, "R2")
-
-    # -- questions ---------------------------------------------------------------------------------------
-
-    def totals_of(self, bank: str, day: Date) -> dict[int, str]:
-        """DE74 to 77, 86 to 89 and 97 of a date."""
-        credits, credits_fen, reversals, reversals_fen = self.sums.get((bank, day), [0, 0, 0, 0])
-        net = credits_fen - reversals_fen
-        return {
-            74: f"{credits:010d}", 75: f"{reversals:010d}", 76: "0" * 10, 77: "0" * 10,
-            86: f"{credits_fen:016d}", 87: f"{reversals_fen:016d}", 88: "0" * 16, 89: "0" * 16,
-            97: f"{'D' if net < 0 else 'C'}{abs(net):016d}",
-        }  # fmt: skip
-
-    def _totals(self, said: Said) -> Expected:
-        day = nearest_date(said.de15, self.open[said.bank])
-        if day not in self.dates[said.bank]:
-            return self.way("totals 30", "30", de44=15)
-        ours = self.totals_of(said.bank, day)
-        if ours == dict(said.totals):
-            return self.way("totals 00", "00", totals={66: "1", **ours})
-        return self.way("totals 95", "95", totals={66: "2", **ours})
 
     # -- dates and operators -----------------------------------------------------------------------------
 

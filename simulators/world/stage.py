@@ -35,6 +35,7 @@ from shebao.ledger.store import Store, migrate
 
 from ..population import citizen_id
 from ..wire import Identity, Wire
+from .almanac import cst
 
 MASTER: Final = Master(bytes(range(32)), bytes(range(32, 64)))
 MAC_KEY_BYTES: Final = 16  # of all four dialects
@@ -126,7 +127,7 @@ class Scene:
         self.url = f"sqlite:///{folder / 'world.db'}"
         self.settings = replace(made.settings, database=self.url, state_dir=str(folder))
         self.dialects, self.wires = made.dialects, made.wires
-        self.today = date(1970, 1, 1) + timedelta(seconds=start_us // 1_000_000 + 8 * 3600)
+        self.today = cst(start_us).date()
         self.payers = [Payer(citizen_id(random), name, f"62284800{n:08d}") for n, name in enumerate(NAMES[:PEOPLE])]
         self.strangers = Payer(citizen_id(random), "无名", "6228480099999999")  # known to nobody
         self._serial = 0

@@ -12,24 +12,16 @@ from shebao_bureau import BANKS, Bureau
 from shebao_statements import Row, put
 
 from shebao.ledger.facts import Request
+from shebao.simulators.world.almanac import mod_11_10
 
 D, D1 = 20261123, 20261124
 CLASSES = ("DUPLICATE", "AMOUNT_DIFFERS", "STATE_DIFFERS", "OTHER_DATE", "MATCHED", "BANK_ONLY", "LEDGER_ONLY")
 ZERO = dict.fromkeys(CLASSES, 0)
 
 
-def check_digit(body: str) -> str:
-    """ISO 7064 MOD 11,10."""
-    p = 10
-    for digit in body:
-        p = (p + int(digit)) % 10 or 10
-        p = p * 2 % 11
-    return str((11 - p) % 10)
-
-
 def receipt(bank: str, date: int, serial: int) -> str:
     body = f"{date % 10**6:06d}{BANKS[bank]}00{serial:09d}"
-    return body + check_digit(body)
+    return body + mod_11_10(body)
 
 
 def row(asked: Request, number: str = "", kind: str = "P", date: int = D, of: Row | None = None, **more: Any) -> Row:

@@ -1,4 +1,4 @@
-"""What an inquiry must be answered: one bill, a page of bills, nothing, or why not. Part of the model."""
+"""What the model answers to questions, which change nothing: inquiries about bills, and a date's totals."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from datetime import date as Date
 from datetime import datetime
 from typing import Protocol
 
-from .almanac import check_digit_ok
+from .almanac import check_digit_ok, nearest_date
 from .said import Expected, Said
 from .stage import Payer, PrintedBill
 
 
 class Books(Protocol):
-    """What the model knows of bills."""
+    """What the model knows of bills and dates."""
 
     bills: dict[str, PrintedBill]
     status: dict[str, str]
     payers: list[Payer]
     cards: dict[str, Payer]
     ways: Counter[str]
+    open: dict[str, Date]
+    dates: dict[str, set[Date]]
+    sums: dict[tuple[str, Date], list[int]]
 
     def payable(self, bill: PrintedBill, day: Date) -> bool: ...
     def where(self, bank: str, bill: str) -> dict[str, tuple[str, ...]]: ...
@@ -70,3 +73,25 @@ def _page(model: Books, payer: Payer | None, found: list[str], after: list[str],
     model.ways["inquiry page cut"] += 1
     shown = tuple(after[: (room - 25) // 60])
     return Expected("00", tags={**tags, "BL": tuple(model.bills[number].line for number in shown), "PG": (shown[-1],)})
+
+
+def totals_of(model: Books, bank: str, day: Date) -> dict[int, str]:
+    """DE74 to 77, 86 to 89 and 97 of a date."""
+    credits, credits_fen, reversals, reversals_fen = model.sums.get((bank, day), [0, 0, 0, 0])
+    net = credits_fen - reversals_fen
+    return {
+        74: f"{credits:010d}", 75: f"{reversals:010d}", 76: "0" * 10, 77: "0" * 10,
+        86: f"{credits_fen:016d}", 87: f"{reversals_fen:016d}", 88: "0" * 16, 89: "0" * 16,
+        97: f"{'D' if net < 0 else 'C'}{abs(net):016d}",
+    }  # fmt: skip
+
+
+def totals(model: Books, said: Said) -> Expected:
+    """0500: 00 in balance, else 95, with the switch's own figures; an unknown date 30 (section 5, Totals)."""
+    day = nearest_date(said.de15, model.open[said.bank])
+    if day not in model.dates[said.bank]:
+        return model.way("totals 30", "30", de44=15)
+    ours = totals_of(model, said.bank, day)
+    if ours == dict(said.totals):
+        return model.way("totals 00", "00", totals={66: "1", **ours})
+    return model.way("totals 95", "95", totals={66: "2", **ours})
