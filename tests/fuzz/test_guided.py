@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
     reason="atheris is not installed: it is made for CPython 3.11 to 3.13 on Linux, x86_64",
 )
+
+
+def test_the_memory_of_whoever_starts_it_is_not_the_childs(tmp_path: Path) -> None:
+    """A process begins with the largest size that its parent ever had, and the limit would hit it for that."""
+    held = bytearray(b"x") * (300 << 20)
+    told = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    done = fuzzing.run([sys.executable, "-c", told], tmp_path)
+    assert len(held) and 0 < int(done.stdout) < 200, done.stdout
 
 
 @pytest.mark.slow

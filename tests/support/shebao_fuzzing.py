@@ -67,7 +67,12 @@ def command(name: str, folders: Iterable[Path], *options: str) -> list[str]:
 
 
 def run(arguments: list[str], scratch: Path) -> subprocess.CompletedProcess[str]:
-    """A child to its end, its temporary files in `scratch`; stdout is all that it said."""
+    """A child to its end, its temporary files in `scratch`; stdout is all that it said.
+
+    A shell between us starts it: a process begins with the largest size that its parent ever had, and the limit of
+    memory would count ours.
+    """
+    arguments = ["sh", "-c", '"$@"; exit $?', "sh", *arguments]
     env = {**os.environ, "TMPDIR": str(scratch), "TZ": "UTC"}
     return subprocess.run(
         arguments, env=env, cwd=scratch, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
