@@ -33,7 +33,7 @@ class Wire:
         self.dialect = dialect
         self.codec = Codec(dialect)
         self.heartbeat = heartbeat(dialect.framing)
-        self._key = ALGORITHMS[dialect.mac.algorithm].make(key)
+        self.mac_key = ALGORITHMS[dialect.mac.algorithm].make(key)
         self._hex = dialect.mac.hex
         stations = (identity.institution, identity.switch)
         self._source, self._destination = TPDU_ADDRESSES if dialect.framing.envelope == "tpdu" else stations
@@ -44,12 +44,12 @@ class Wire:
 
     def pack(self, mti: str, fields: dict[int, str]) -> bytes:
         body = self.codec.encode(mti, fields)
-        body += wire_mac(self._key.compute(body), self._hex)
+        body += wire_mac(self.mac_key.compute(body), self._hex)
         return request_bytes(self.dialect.framing, body, self._source, self._destination)
 
     def unpack(self, body: bytes) -> Decoded | None:
         """The message, or None when its MAC is wrong; raises Unreadable."""
-        if not verify(self._key, body, self._hex):
+        if not verify(self.mac_key, body, self._hex):
             return None
         return self.codec.decode(body)
 

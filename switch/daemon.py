@@ -31,7 +31,7 @@ from .lane import Lane, Store
 from .line import Post
 from .logs import LogWriter
 from .metrics import Metrics, read_store_facts
-from .nightfall import Nightfall, Works
+from .nightfall import RETRY_S, Nightfall, Works
 from .replies import decided
 from .tally import Tally
 
@@ -128,7 +128,20 @@ class Daemon:
         )
         self._listen("admin", self._settings.admin_listen, site)
         self._ticking.start(TICK_S, now=False)
-        self.refresh_keys(lambda: self._nightfall.start(lambda: self._open(ready)))
+        self._first_keys(lambda: self._nightfall.start(lambda: self._open(ready)))
+
+    def _first_keys(self, then: Callable[[], None]) -> None:
+        """Without its keys a daemon would refuse every line and blame the operator: it waits for the store."""
+
+        def known(result: object) -> None:
+            self._note_fault("keys not read", result)
+            if isinstance(result, StoreError):
+                self._reactor.callLater(RETRY_S, self._first_keys, then)
+            elif not self._is_stopping:
+                then()
+
+        if not self._is_stopping:
+            self.in_thread(self._keyring.refresh, known)
 
     def _open(self, ready: Callable[[], None]) -> None:
         if self._is_stopping:

@@ -16,7 +16,7 @@ from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
 from shebao.ledger.schema import book, day
 from shebao.ledger.store import Reading
-from shebao.reconcile.close import write_day
+from shebao.reconcile.close import Files, write_day
 from shebao.reconcile.inbox import folder_of, is_there
 
 LOOK_BACK_DATES: Final = 31  # closed dates that are looked at for a missing file
@@ -26,9 +26,11 @@ class EndOfDay:
     """Blocking work: every method is to be called in a thread and may raise."""
 
     def __init__(
-        self, settings: SwitchSettings, dialects: Mapping[str, Dialect], read: Reading, anchor: Callable[[], object]
-    ) -> None:
-        self._settings, self._dialects, self._read = settings, dialects, read
+        self, settings: SwitchSettings, dialects: Mapping[str, Dialect], read: Reading, anchor: Callable[[], object],
+        files: Files | None = None,
+    ) -> None:  # fmt: skip
+        """files: what makes them durable, when it is not a plain disk."""
+        self._settings, self._dialects, self._read, self._files = settings, dialects, read, files
         self.anchor = anchor
 
     def open_dates(self) -> dict[str, int]:
@@ -52,8 +54,9 @@ class EndOfDay:
         for date in dates:
             try:
                 write_day(
-                    self._read, self._state_dir, spec, self._settings.institution, bank, settings.book_id, date
-                )
+                    self._read, self._state_dir, spec, self._settings.institution, bank, settings.book_id, date,
+                    self._files,
+                )  # fmt: skip
             except Exception as fault:  # books that do not add up on one date, a disk that is full
                 faults.append(fault)
         if faults:

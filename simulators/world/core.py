@@ -47,6 +47,7 @@ class Place(Protocol):
     cores: list[Core]
     operator: Store  # an operator's own way into the books
     healing: bool
+    healthy_since: float
 
     def connect(self, core: Core) -> tuple[Wire, Node] | None: ...
     def make_room(self, core: Core) -> None: ...
@@ -107,7 +108,7 @@ class Core:
 
     def opened(self, wire: Wire) -> None:
         line = self._line(wire)
-        line.up = True
+        line.up, line.up_at = True, self.place.timeline.now
         if self.calm or self.random.random() < 0.9:
             self.network(line, "001")
 
@@ -150,7 +151,7 @@ class Core:
         line = self.random.choice(on if on and self.random.random() < 0.95 else ready)
         number = len(self.place.judge.sent)
         fields = {**sent.fields, 37: f"{number:012d}"}
-        one = Transmission(number, sent, mti, fields, line.wire, line.node, self.place.timeline.now)
+        one = Transmission(number, sent, mti, fields, line, self.place.timeline.now)
         self.place.judge.sent.append(one)
         line.foresee(one)
         frame = self.pen.pack(mti, fields)

@@ -31,13 +31,14 @@ def bank_file(world: Place) -> bool:
     model = world.model
     ready = [
         (bank, day)
-        for bank in sorted(model.dates)
-        for day in sorted(model.dates[bank] - {model.open[bank]})
+        for bank in world.plan.banks
+        for day in sorted(model.dates[bank] - {model.open[bank]})[-5:]
         if _is_written(world, bank, day)
     ]
     if not ready:
         return False
-    bank, day = world.random.choice(ready[-6:])
+    busy = [one for one in ready if model.lines.get(one)]
+    bank, day = world.random.choice(busy if busy and world.random.random() < 0.8 else ready)
     how = world.random.choice(("good", "good", "good", "cut", "line lost"))
     lines = statements.read_day(world.scene.folder, world.scene.wires[bank], as_int(day))
     if (bank, day) in model.accepted:

@@ -29,6 +29,7 @@ STEPS: Final = {
     "01": "inquire", "020": "pay", "022": "advise", "04": "reverse", "05": "totals", "08": "network", "06": "pay",
 }  # fmt: skip
 LATE_S: Final = 0.1
+AT_ONCE_S: Final = 0.5
 NO_DATE: Final = 20260101  # the year of DE15, which the judge compares itself, does not matter to the form
 QUIET_S: Final = 30.0  # a healthy switch answers in far less
 
@@ -50,10 +51,19 @@ class Judge:
         self.lines: Callable[[], Sequence[BankLine]] = list
         self._timeline, self._story, self._cutovers = timeline, story, cutovers
         self._batch_max, self._in_flight_max, self._deadline_s = batch_max, in_flight_max, deadline_s
+        self.in_flight_ever = in_flight_max  # the most that a line was allowed at any time
         self._tails: dict[object, bytes] = {}
         self._trouble: dict[str, float] = {}
+        self._known: Counter[str] = Counter()  # failures in a row that a lane was told of
+        self._away: dict[str, list[list[float]]] = {}  # from the second of them until the store was back
         self._troubles: dict[str, list[tuple[float, float]]] = {}
         self._stumbles: set[int] = set()
+
+    def take_limits(self, batch_max: int, in_flight_max: int) -> None:
+        """Those of a configuration that was read again: the judge holds each daemon to the wider ones."""
+        self._batch_max = max(self._batch_max, batch_max)
+        self._in_flight_max = min(self._in_flight_max, in_flight_max)
+        self.in_flight_ever = max(self.in_flight_ever, in_flight_max)
 
     def fault(self, text: str) -> None:
         if len(self.faults) < FAULTS_KEPT:
@@ -149,6 +159,12 @@ class Judge:
             if request.mti:
                 self.sent[int(request.echo[37])].known_at = self._timeline.now
 
+    def failure_known(self, node: object) -> None:
+        assert isinstance(node, Node)
+        self._known[node.name] += 1
+        if self._known[node.name] == 2:
+            self._away.setdefault(node.name, []).append([self._timeline.now, float("inf")])
+
     def _may_be_silent(self, one: Transmission) -> bool:
         """Nothing need come back: it was behind what ended the line, or in doubt until past the deadline (rule 5)."""
         if one.ignored:
@@ -158,11 +174,13 @@ class Judge:
         return one.doubtful and not in_time
 
     def trouble_ended(self, name: str) -> None:
+        if self._known.pop(name, 0) >= 2:
+            self._away[name][-1][1] = self._timeline.now
         since = self._trouble.pop(name, None)
         if since is not None:
             self._troubles.setdefault(name, []).append((since, self._timeline.now))
 
-    def _in_trouble(self, name: str, since: float) -> bool:
+    def in_trouble(self, name: str, since: float) -> bool:
         """Whether the store of a daemon failed at any time since then."""
         return name in self._trouble or any(end >= since for _, end in self._troubles.get(name, ()))
 
@@ -191,10 +209,12 @@ class Judge:
             return "nothing was to come back"
         if one.local is not None:
             return one.local
+        if self._was_away(one, arrived[0]) and written_at - arrived[0] > AT_ONCE_S:
+            return f"the store was known to be away, and it took {written_at - arrived[0]:.1f} s (rule 9: at once)"
         if code == "91":
             if one.applied:
                 return f"it was done ({one.applied[0].code})"
-            return None if self._in_trouble(one.node.name, arrived[0]) else "the store was well"
+            return None if self.in_trouble(one.node.name, arrived[0]) else "the store was well"
         if code == "96":
             return None if one.stumbled and not one.applied else "there was no fault of the switch's own"
         if not one.applied:
@@ -205,6 +225,12 @@ class Judge:
         if code not in answers:
             return f"right is {' or '.join(sorted(answers))}"
         return next(expected for expected in reversed(one.applied) if expected.code == code)
+
+    def _was_away(self, one: Transmission, when: float) -> bool:
+        """Whether the daemon knew that its store is away when this came, and nothing held it back on its line."""
+        assert isinstance(one.node, Node)
+        known = any(since < when < end for since, end in self._away.get(one.node.name, ()))
+        return known and self._all_submitted(one.line, when)
 
     def _compare(self, one: Transmission, expected: Expected, decoded: Decoded, tail: bytes) -> None:
         got = decoded.fields
@@ -276,7 +302,7 @@ class Judge:
         """On a line that stands, with a daemon and a store that are well, nothing stays unanswered."""
         now = self._timeline.now
         for line in self.lines():
-            self._look_for_its_end(line, max(healthy_since, line.ends_by))
+            self._look_for_its_end(line, max(healthy_since, line.ends_by, line.wire.heard_again_at))
             if not line.wire.open or line.wire.deaf or line.over or line.wire.marks:
                 continue
             for one in line.outstanding.values():
@@ -285,7 +311,7 @@ class Judge:
                 if arrived is None or self._may_be_silent(one) or not one.node.alive:
                     continue
                 waited = now - max(arrived[0], healthy_since)
-                if waited > QUIET_S and not self._in_trouble(one.node.name, now - QUIET_S):
+                if waited > QUIET_S and not self.in_trouble(one.node.name, now - QUIET_S):
                     self.fault(f"{self.name(one)} was never answered")
                     one.ignored = True  # told once
 
@@ -294,7 +320,7 @@ class Judge:
         now = self._timeline.now
         assert isinstance(line.node, Node)
         if now - since > QUIET_S and line.wire.open and not line.wire.deaf and line.node.alive:
-            if not self._in_trouble(line.node.name, since):
+            if not self.in_trouble(line.node.name, since):
                 self.fault(f"line {line.wire.number} was to be closed: {', '.join(sorted(line.wire.marks))}")
             line.ends_by = float("inf")
 

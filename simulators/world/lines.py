@@ -56,8 +56,7 @@ class Transmission:
     sent: Sent
     mti: str
     fields: dict[int, str]
-    wire: Wire
-    node: object
+    line: BankLine
     sent_at: float
     end: int = 0  # offset of its last byte
     local: Expected | None = None  # what the line answers by itself
@@ -71,6 +70,14 @@ class Transmission:
     known_at: float = -1.0  # when the lane was told what became of its batch
 
     @property
+    def wire(self) -> Wire:
+        return self.line.wire
+
+    @property
+    def node(self) -> object:
+        return self.line.node
+
+    @property
     def wire_key(self) -> tuple[str, str, str]:
         return self.sent.reply_mti, self.sent.said.de7, self.sent.said.stan
 
@@ -81,6 +88,7 @@ class BankLine:
     def __init__(self, wire: Wire, framer: Framer, node: object, mac_failures_max: int) -> None:
         self.wire, self.framer, self.node = wire, framer, node
         self.up = False  # connected
+        self.up_at = 0.0
         self.on = False  # signed on, as of what was sent last
         self.over = False  # nothing sent from now on will be taken
         self.over_at_switch = False  # the switch has closed it

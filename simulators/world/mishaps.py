@@ -6,6 +6,7 @@ A mishap that finds nothing to hurt (no line, no daemon that lives) does nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -146,7 +147,7 @@ def _to_a_node(act: Callable[[Place, Node], None]) -> Callable[[Place], bool]:
 
 def _shot(*whats: str) -> Callable[[Place], bool]:
     def load(world: Place, node: Node) -> None:
-        node.mishap.shots.append(Shot(world.random.choice(whats), world.random.choice((0, 1, 3, 6, 9, 12, 15))))
+        node.mishap.shots.append(Shot(world.random.choice(whats), world.random.randint(0, 16)))
 
     return _to_a_node(load)
 
@@ -166,8 +167,16 @@ def _dies_reading(world: Place, node: Node) -> None:
     world.timeline.later(5.0, setattr, node, "dies_reading", 0.0)
 
 
+def _dies_filing(world: Place, node: Node) -> None:
+    node.dies_filing = 0.15
+    world.timeline.later(60.0, setattr, node, "dies_filing", 0.0)
+
+
 def _kill(world: Place, node: Node) -> None:
     node.kill()
+    if world.random.random() < 0.2:  # and the store goes with it, and is back only some time after the daemon
+        for one in world.nodes:
+            one.mishap.away_until = world.timeline.now + world.random.uniform(2.0, 20.0)
 
 
 def _stop(world: Place, node: Node) -> None:
@@ -181,9 +190,27 @@ def _own_fault(world: Place) -> bool:
 
 
 def _reload(world: Place, node: Node) -> None:
-    """SIGHUP, with nothing changed."""
-    if node.daemon is not None and node.state == "up":
-        node.daemon.reload(lambda: (world.scene.settings, world.scene.dialects))
+    """SIGHUP, mostly with other limits."""
+    settings = world.scene.settings
+    batch_max, in_flight = world.random.choice((1, 8, 200)), world.random.choice((1, 4, 256))
+    if world.random.random() < 0.7:
+        limits = replace(settings.limits, batch_max=batch_max, in_flight_per_line=in_flight)
+        world.scene.settings = replace(settings, limits=limits)
+        world.judge.take_limits(batch_max, in_flight)
+    node.reload()
+
+
+def _new_key(world: Place) -> bool:
+    """A bank and the bureau change the MAC key between two lines; what was on its way is asked again under it."""
+    core = world.random.choice(world.cores)
+    for line in core.lines:
+        line.over = True
+        line.wire.cut()
+    world.scene.load_key(world.operator, core.bank)
+    core.pen = world.scene.wires[core.bank]
+    for node in world.nodes:
+        node.reload()
+    return True
 
 
 # -- clocks ----------------------------------------------------------------------------------------------
@@ -209,11 +236,34 @@ def _back(world: Place) -> bool:
 
 
 def _over_cut_over(world: Place) -> bool:
+    return _jump(world, _until_cut_over(world) - 3.0 + world.random.choice((0, 0, 5, 3600)))
+
+
+def _until_cut_over(world: Place) -> float:
     now = cst(world.wall.now_us())
-    evening = now.replace(hour=22, minute=59, second=57, microsecond=0)
-    if now >= evening:
+    evening = now.replace(hour=23, minute=0, second=0, microsecond=0)
+    if now >= evening - timedelta(seconds=3):
         evening += timedelta(days=1)
-    return _jump(world, (evening - now).total_seconds() + world.random.choice((0, 0, 5, 3600)))
+    return (evening - now).total_seconds()
+
+
+def _trouble_at_cut_over(world: Place) -> bool:
+    """Just when the clock strikes, the store is in trouble for all daemons."""
+    shots = ("refused", "doubt done", "doubt undone", "frozen done", "frozen undone", "death before", "death after")
+    what = world.random.choice(("away", "away", "slow", *shots))
+    lasts = world.random.uniform(2.0, 15.0)
+
+    def strike() -> None:
+        for node in world.nodes:
+            if what in ("away", "slow"):
+                setattr(node.mishap, f"{what}_until", world.timeline.now + lasts)
+            else:
+                node.mishap.shots[:0] = [Shot(what)] * world.random.choice((1, 1, 2, 4))
+
+    if not world.healing:
+        _jump(world, _until_cut_over(world) - 1.0)
+        world.timeline.later(world.random.uniform(0.5, 1.0), lambda: None if world.healing else strike())
+    return True
 
 
 # -- operators -------------------------------------------------------------------------------------------
@@ -294,10 +344,13 @@ _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "death in a transaction": _shot("death", "death before", "death after"),
     "death in a read": _to_a_node(_dies_reading),
     "kill": _to_a_node(_kill),
+    "death in a file": _to_a_node(_dies_filing),
     "stop": _to_a_node(_stop),
     "clock forth": _forth,
     "clock back": _back,
     "clock over cut-over": _over_cut_over,
+    "trouble at cut-over": _trouble_at_cut_over,
+    "new key": _new_key,
     "own fault": _own_fault,
     "reload": _to_a_node(_reload),
     "withdraw": _withdraw,

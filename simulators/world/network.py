@@ -45,6 +45,8 @@ class Wire:
         self.in_order = False  # after all that it had to say
         self.shut_at = float("inf")  # when the switch shut its end: what comes later is drained, not taken in
         self.deaf = False  # the bank reads nothing
+        self.heard_again_at = 0.0  # when it began to read again
+        self.orphaned = False  # the daemon is gone, what it had written is still on its way
         self.mute = False  # the bank says nothing
         self.sent = self.arrived = 0  # bytes towards the switch
         self.arrivals: list[tuple[int, float, int]] = []  # (arrived in all, when, the daemon's wall clock)
@@ -93,6 +95,7 @@ class Wire:
 
     def listen_again(self) -> None:
         self.deaf = False
+        self.heard_again_at = self._timeline.now
         self._pump_down()
 
     def arrived_at(self, offset: int) -> tuple[float, int] | None:
@@ -120,10 +123,12 @@ class Wire:
             self._pump_up()
 
     def process_died(self) -> None:
-        """The daemon's process is gone: the system resets the line."""
+        """The daemon's process is gone: the system resets the line, or first delivers what was written."""
         if self.transport is not None:
             self.transport.gone = True
-        if self.open:
+        if self.open and self._down and not self.deaf and self._random.random() < 0.5:
+            self.orphaned = True
+        elif self.open:
             self.open = False
             self._timeline.later(self._delay(), self.client.ended, self)
 
@@ -183,7 +188,12 @@ class Wire:
 
     def wrote_since(self, when: float) -> bool:
         """Whether the switch has written anything that may answer what arrived then."""
-        return bool(self._written) and self._written[-1][0] >= when
+        return bool(self._written) and self.wrote_last >= when
+
+    @property
+    def wrote_last(self) -> float:
+        """When the switch wrote last; 0: never."""
+        return self._written[-1][0] if self._written else 0.0
 
     @property
     def waiting_down(self) -> int:
@@ -211,6 +221,10 @@ class Wire:
             self.client.received(self, piece)
         if self._down:
             self._pump_down()
+            return
+        if self.orphaned:
+            self.open = False
+            self.client.ended(self)
             return
         if self.life is not None and self.life.lives:
             transport.drained()
@@ -275,7 +289,6 @@ class Transport:
 
     def abortConnection(self) -> None:
         wire = self._wire
-        wire.write(b"")
         self.gone = True
         assert wire.life is not None
         wire.life.later(0.0, self._tell_lost)

@@ -6,8 +6,10 @@ Everything is the switch's own: `switch.daemon.Daemon` with its lines, lane, tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,6 +19,7 @@ from sqlalchemy import Connection
 from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
 from shebao.ledger.sqlite import SqliteBackend
 from shebao.ledger.store import CommitInDoubt, Store, StoreError
+from shebao.reconcile.close import DiskFiles
 from shebao.switch.daemon import Daemon
 from shebao.switch.endofday import EndOfDay
 
@@ -28,6 +31,7 @@ from .timeline import Timeline, Wall
 
 # What a log line may carry as a fault without being one of the switch's.
 EXPECTED_FAULTS: Final = (StoreError, CommitInDoubt, AnchorError, Stumble, OSError)
+PROBE: Final = bytes(16)  # two keys are the same when their MACs of this are
 
 
 class Log:
@@ -46,6 +50,37 @@ class Log:
     debug = info = warning = error = event
 
 
+class FrailFiles(DiskFiles):
+    """A disk that is full, or a process that dies, at any step that makes a statement file durable."""
+
+    def __init__(self, random: Random, chance: Callable[[], float], counted: Callable[[str], None]) -> None:
+        self._random, self._chance, self._counted = random, chance, counted
+
+    def write(self, path: Path, chunks: Iterable[bytes]) -> None:
+        if self._fails():
+            path.write_bytes(b"".join(chunks)[:-1])
+            self._fail()
+        super().write(path, chunks)
+
+    def rename(self, old: Path, new: Path) -> None:
+        if self._fails():
+            self._fail()
+        super().rename(old, new)
+
+    def sync_folder(self, path: Path) -> None:
+        super().sync_folder(path)
+        if self._fails():
+            self._fail()
+
+    def _fails(self) -> bool:
+        return self._random.random() < self._chance()
+
+    def _fail(self) -> None:
+        full = self._random.random() < 0.3
+        self._counted("disk full within a file" if full else "death within a file")
+        raise OSError(ENOSPC, strerror(ENOSPC)) if full else ProcessDied
+
+
 class Node:
     """A machine that runs one daemon at a time."""
 
@@ -61,7 +96,9 @@ class Node:
         self.wires: list[Wire] = []
         self.forced = False  # the last time it stopped, lines were left that did not end in time
         self.dies_reading = 0.0  # chance that the process dies within a read
+        self.dies_filing = 0.0  # chance that it dies, or that the disk is full, at each step of a statement file
         self.when_down: Callable[[Node], None] = lambda node: None
+        self.when_ready: Callable[[Node], None] = lambda node: None
         self._scene, self._timeline, self._random = scene, timeline, random
         self._witness, self._story, self._counted, self._fault = witness, story, counted, fault
         self._life: Life | None = None
@@ -93,7 +130,8 @@ class Node:
         read = self._reading(store)
         now_us = self.wall.now_us
         anchors = Anchors(read, Path(settings.state_dir) / FOLDER, MASTER.signer(), now_us)
-        end_of_day = EndOfDay(settings, self._scene.dialects, read, anchors.sign)
+        files = FrailFiles(self._random, lambda: self.dies_filing, self._counted)
+        end_of_day = EndOfDay(settings, self._scene.dialects, read, anchors.sign, files)
         log: Any = Log(self._logged)
         self.daemon = Daemon(
             reactor, settings, self._scene.dialects, MASTER, tap, writer, end_of_day, read, now_us, log, log
@@ -130,6 +168,16 @@ class Node:
         self.wires.append(wire)
         wire.connect(port, self._life, peer, self.wall.now_us)
 
+    def knows(self, bank: str) -> bool:
+        """Whether it has the bank's MAC key that is in use."""
+        known = None if self.daemon is None else self.daemon.posts[bank].bank.keys.newest
+        return known is not None and known.compute(PROBE) == self._scene.wires[bank].mac_key.compute(PROBE)
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        if self.daemon is not None and self.state == "up":
+            self.daemon.reload(lambda: (self._scene.settings, self._scene.dialects))
+
     def new_wire(self, client: Client, weather: Weather, number: int) -> Wire:
         return Wire(self._timeline, self._random, weather, client, number)
 
@@ -138,6 +186,7 @@ class Node:
     def _ready(self) -> None:
         self.state = "up"
         self._story(f"{self.name} is ready")
+        self.when_ready(self)
 
     def _stopped(self, _: object) -> None:
         assert self.daemon is not None

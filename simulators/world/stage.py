@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.numbers import mod_11_10
@@ -126,7 +126,7 @@ class Scene:
         shutil.copyfile(made.folder / "template.db", folder / "world.db")
         self.url = f"sqlite:///{folder / 'world.db'}"
         self.settings = replace(made.settings, database=self.url, state_dir=str(folder))
-        self.dialects, self.wires = made.dialects, made.wires
+        self.dialects, self.wires = made.dialects, dict(made.wires)
         self.today = cst(start_us).date()
         self.payers = [Payer(citizen_id(random), name, f"62284800{n:08d}") for n, name in enumerate(NAMES[:PEOPLE])]
         self.strangers = Payer(citizen_id(random), "无名", "6228480099999999")  # known to nobody
@@ -142,6 +142,14 @@ class Scene:
     def open_store(self) -> Store:
         """Another process's: an operator's, or the judge's."""
         return Store(backend_of(self.url), self.settings.limits.reply_deadline_s * 1_000_000)
+
+    def load_key(self, store: Store, bank: str) -> None:
+        """A new MAC key, as `keyctl load` stores it; and the bank's end of the wire with it."""
+        key, dialect = self.random.randbytes(MAC_KEY_BYTES), self.dialects[bank]
+        sealed = seal_key(MASTER, bank, "mac", key, self.random.randbytes)
+        with store.writing() as connection:
+            connection.execute(update(bank_key).where(bank_key.c.bank == bank).values(sealed=sealed))
+        self.wires[bank] = Wire(self.wires[bank].identity, dialect, key)
 
     def print_bills(self, count: int) -> list[PrintedBill]:
         return [self._print() for _ in range(count)]

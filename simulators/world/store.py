@@ -194,6 +194,7 @@ class Witness(Protocol):
     def committed(self, node: object, requests: Sequence[Request], now_us: int, stumbled: set[int]) -> None: ...
     def store_failed(self, node: object, requests: Sequence[Request], fault: BaseException) -> None: ...
     def store_worked(self, node: object, requests: Sequence[Request]) -> None: ...
+    def failure_known(self, node: object) -> None: ...
     def fault(self, text: str) -> None: ...
 
 
@@ -250,6 +251,8 @@ class Tap:
         """The lane is told now what its latest work came to."""
         if self._well:
             self._witness.store_worked(self._node, self._latest)
+        else:
+            self._witness.failure_known(self._node)
 
     def ping(self) -> None:
         self._well, self._latest = False, ()

@@ -29,11 +29,11 @@ from .node import Node
 from .plan import Plan
 from .stage import Scene, Stage
 from .timeline import Endless, Timeline, Wall
+from .watch import Watch
 
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
 HANGS_S: Final = 100
-CALLS_MAX: Final = 5_000  # that may wait at a time, timers of all lines and bytes on their way included
 
 
 @dataclass
@@ -105,6 +105,9 @@ class World:
             node.when_down = self._start_later
         self.cores: list[Core] = [Core(bank, self, Random(f"core {seed} {bank}")) for bank in plan.banks]
         self.judge.lines = lambda: all_lines(self.cores)
+        self.watch = Watch(self)
+        for node in self.nodes:
+            node.when_ready = self.watch.ready
         self.operator = self.scene.open_store()
         self.healing = False
         self.messages = 0
@@ -127,7 +130,7 @@ class World:
         self.mishaps[what] += 1
 
     def connect(self, core: Core) -> tuple[Wire, Node] | None:
-        up = [node for node in self.nodes if node.state == "up"]
+        up = [node for node in self.nodes if node.state == "up" and node.knows(core.bank)]
         if not up:
             return None
         node = self.random.choice(up)
@@ -188,9 +191,12 @@ class World:
         """Once a second: banks mind their lines, the judge looks."""
         for core in self.cores:
             core.keep_lines()
+            for node in self.nodes:
+                if node.state == "up" and not node.knows(core.bank):
+                    node.reload()  # an operator looks whether the bank's lines come, and tells it again
         locked = max(node.mishap.locked_until for node in self.nodes)  # a store that is only locked is waited for
         self.judge.look_for_silence(max(self.healthy_since, locked))
-        self._look_at_limits()
+        self.watch.look()
         self.timeline.later(BEAT_S, self._beat)
 
     def _next_deed(self, core: Core) -> None:
@@ -211,21 +217,6 @@ class World:
             mishaps.happen(self, kind)
             self._next_mishap(kind, rate)
 
-    def _look_at_limits(self) -> None:
-        """Queues and lines stay within what the configuration says."""
-        for node in self.nodes:
-            if node.daemon is None:
-                continue
-            for bank, post in node.daemon.posts.items():
-                limits = post.limits
-                if len(post.lines) > limits.lines_per_bank_max:
-                    self.judge.fault(f"{bank} has {len(post.lines)} lines on {node.name}")
-                for line in post.lines:
-                    if line.session is not None and line.session.in_flight > limits.in_flight_per_line:
-                        self.judge.fault(f"{bank} has {line.session.in_flight} requests in flight on a line")
-        if self.timeline.waiting > CALLS_MAX:
-            self.judge.fault(f"{self.timeline.waiting} calls wait")
-
     def _start_later(self, node: Node) -> None:
         """systemd starts what has ended."""
         self.judge.trouble_ended(node.name)
@@ -244,7 +235,7 @@ class World:
         self.judge.stumbling = 0.0
         for node in self.nodes:
             node.mishap.heal()
-            node.dies_reading = 0.0
+            node.dies_reading = node.dies_filing = 0.0
             node.wall.jump((self.wall.now_us() - node.wall.now_us()) / 1_000_000)
             if node.state == "down":
                 node.start()
@@ -264,13 +255,15 @@ class World:
             for node in self.nodes:
                 if node.state == "down":
                     node.start()
-            if self.nodes[0].state == "up" and sum([core.ask_again() for core in self.cores]) == 0 and self._is_level():
-                break
+            if self.nodes[0].state == "up":
+                waiting = sum([core.ask_again() for core in self.cores])
+                if waiting == 0 and self.watch.is_level():
+                    break
         else:
-            waiting = [one for core in self.cores for one in core.sent if one.tries and not one.answer]
-            level = "" if self._is_level() else "; cut-overs are missing"
+            unanswered = sum(bool(one.tries) and not one.answer for core in self.cores for one in core.sent)
+            level = "" if self.watch.is_level() else "; cut-overs are missing"
             states = ", ".join(f"{node.name} is {node.state}" for node in self.nodes)
-            text = f"{len(waiting)} messages have no answer; {states}{level}"
+            text = f"{unanswered} messages have no answer; {states}{level}"
             self.judge.fault(f"after {SETTLE_S:.0f} s of health {text}")
             return
         self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
@@ -280,9 +273,3 @@ class World:
         for node in self.nodes:
             if node.state != "down":
                 self.judge.fault(f"{node.name} did not stop")
-
-    def _is_level(self) -> bool:
-        """Whether the clock has made all cut-overs that are due."""
-        now = cst(self.nodes[0].wall.now_us())
-        first = now.date() + timedelta(days=int(now.hour >= 23))
-        return all(day >= first for day in self.model.open.values())
