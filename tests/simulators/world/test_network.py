@@ -142,6 +142,22 @@ def test_a_dead_process_resets_its_lines_and_calls_nothing_any_more(place: Place
     assert place.server.heard == b"" and not place.server.lost and place.client.ends == 1
 
 
+def test_what_a_process_had_written_may_still_arrive_after_its_death(place: Place) -> None:
+    """The system delivers it, then the line ends; or it resets the line at once. Both happen."""
+    heard = set()
+    for seed in range(20):
+        one = Place(place.wire.weather)
+        one.wire._random.seed(seed)
+        one.connect()
+        one.server.transport.write(DATA)
+        one.life.end()
+        one.wire.process_died()
+        one.wait()
+        assert one.client.ends == 1 and not one.wire.open and not one.server.lost
+        heard.add(one.client.heard)
+    assert heard == {b"", DATA}
+
+
 def test_a_world_that_never_ends_is_told() -> None:
     timeline = Timeline()
 
