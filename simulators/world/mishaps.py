@@ -162,6 +162,22 @@ def _for_a_while(name: str, longest_s: float) -> Callable[[Place], bool]:
     return begin
 
 
+def _flap(world: Place) -> bool:
+    """For a while the store is away and back, away and back: what was begun in one such pause fails in the next."""
+    ends_at = world.timeline.now + world.random.uniform(10.0, 40.0)
+
+    def away() -> None:
+        if world.healing or world.timeline.now > ends_at:
+            return
+        lasts = world.random.uniform(0.3, 4.0)
+        for node in world.nodes:
+            node.mishap.away_until = world.timeline.now + lasts
+        world.timeline.later(lasts + world.random.uniform(0.1, 3.0), away)
+
+    away()
+    return True
+
+
 def _dies_reading(world: Place, node: Node) -> None:
     node.dies_reading = 0.5
     world.timeline.later(5.0, setattr, node, "dies_reading", 0.0)
@@ -174,9 +190,8 @@ def _dies_filing(world: Place, node: Node) -> None:
 
 def _kill(world: Place, node: Node) -> None:
     node.kill()
-    if world.random.random() < 0.2:  # and the store goes with it, and is back only some time after the daemon
-        for one in world.nodes:
-            one.mishap.away_until = world.timeline.now + world.random.uniform(2.0, 20.0)
+    if world.random.random() < 0.3:  # and the store goes with it, and comes back in pieces
+        _flap(world)
 
 
 def _stop(world: Place, node: Node) -> None:
@@ -250,12 +265,12 @@ def _until_cut_over(world: Place) -> float:
 def _trouble_at_cut_over(world: Place) -> bool:
     """Just when the clock strikes, the store is in trouble for all daemons."""
     shots = ("refused", "doubt done", "doubt undone", "frozen done", "frozen undone", "death before", "death after")
-    what = world.random.choice(("away", "away", "slow", *shots))
+    what = world.random.choice(("away", "full", "full", "slow", *shots))
     lasts = world.random.uniform(2.0, 15.0)
 
     def strike() -> None:
         for node in world.nodes:
-            if what in ("away", "slow"):
+            if what in ("away", "full", "slow"):
                 setattr(node.mishap, f"{what}_until", world.timeline.now + lasts)
             else:
                 node.mishap.shots[:0] = [Shot(what)] * world.random.choice((1, 1, 2, 4))
@@ -339,6 +354,7 @@ _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "commit frozen": _shot("frozen done", "frozen undone"),
     "store away": _for_a_while("away_until", 12.0),
     "store full": _for_a_while("full_until", 12.0),
+    "store flaps": _flap,
     "store locked": _for_a_while("locked_until", 25.0),
     "store slow": _for_a_while("slow_until", 12.0),
     "death in a transaction": _shot("death", "death before", "death after"),

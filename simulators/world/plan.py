@@ -29,6 +29,7 @@ FAULTS: Final = {
     "commit frozen": 1.5,
     "store away": 1.5,
     "store full": 1.5,
+    "store flaps": 0.7,
     "store locked": 1.5,
     "store slow": 1.5,
     "death in a transaction": 2.0,

@@ -36,7 +36,10 @@ class Watch:
         self._behind: Counter[tuple[str, str]] = Counter()  # seconds, by daemon and what it is behind with
 
     def ready(self, node: Node) -> None:
-        """The cut-overs that were missed come before the first line (wire.md section 6, rule 10)."""
+        """Before the first line come the keys, and the cut-overs that were missed (wire.md section 6, rule 10)."""
+        for bank, post in node.daemon.posts.items() if node.daemon is not None else ():
+            if post.bank.keys.newest is None:
+                self._fault(f"{node.name} lets {bank} in without having read its key")
         due = due_date(node.wall.now_us())
         for bank, day in self._world.model.open.items():
             if day < due:
