@@ -289,6 +289,7 @@ def test_a_cut_or_longer_file(kit):
     assert "junk after document element" in told(kit, document + b"<Ntry/>")[0]
 
 
+@pytest.mark.slow
 def test_lines_beyond_65535_are_counted(kit):
     lines = [kit.PAYMENT] * 70_000
     chunks = write(kit.SPECS["boc"], kit.context("boc"), totals_of(lines), lines)

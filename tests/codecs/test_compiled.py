@@ -104,6 +104,7 @@ def test_damaged_bodies_are_judged_alike(data, dialects, codecs):
     assert_one(codec, bytes(body))
 
 
+@pytest.mark.slow
 @bodies
 @given(data=st.data(), value=st.text(max_size=20) | st.text(HEX + HEX.lower() + " |", max_size=20))
 def test_odd_values_are_encoded_or_refused_alike(data, value, dialects, codecs):

@@ -87,6 +87,7 @@ WAITS_FOR_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRe
 WAITS_FOR_LOCK = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'books'"
 
 
+@pytest.mark.slow
 def test_a_wait_for_the_standby_cut_short_is_in_doubt(own: Server, till: Any) -> None:
     (bill,) = till.add_bills(1)
     request = till.request("payment", bill)
@@ -106,6 +107,7 @@ def test_a_wait_for_the_standby_cut_short_is_in_doubt(own: Server, till: Any) ->
     assert till.rows("SELECT count(*) FROM event") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_in_commit_is_abandoned(own: Server, till: Any) -> None:
     (bill,) = till.add_bills(1)
     own.set("synchronous_standby_names", "nobody")
@@ -119,6 +121,7 @@ def test_a_server_that_hangs_in_commit_is_abandoned(own: Server, till: Any) -> N
     assert till.codes(request) == ["00"]
 
 
+@pytest.mark.slow
 def test_a_lock_is_waited_for_and_not_abandoned(own: Server, till: Any) -> None:
     (bill,) = till.add_bills(1)
     other = psycopg.connect(f"host=127.0.0.1 port={own.server.port} user=shebao dbname=books")
@@ -132,6 +135,7 @@ def test_a_lock_is_waited_for_and_not_abandoned(own: Server, till: Any) -> None:
     assert paying.outcome() == ["00"]
 
 
+@pytest.mark.slow
 def test_two_daemons_one_bill_one_winner(own: Server, till: Any) -> None:
     bills = till.add_bills(20)
     stores = [open_store(till.url), open_store(till.url)]
@@ -149,6 +153,7 @@ def test_two_daemons_one_bill_one_winner(own: Server, till: Any) -> None:
         store.close()
 
 
+@pytest.mark.slow
 def test_the_standby_takes_over_when_the_primary_dies(own: Server, till: Any, postgres_servers: Any) -> None:
     """One URL with both hosts: the store finds the server that can be written, and nothing answered is lost."""
     bills = till.add_bills(4)

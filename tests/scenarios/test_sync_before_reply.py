@@ -38,6 +38,7 @@ def story_of(trace: str, peer: str) -> list[str]:
     return story
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_fdatasync_of_the_log_before_the_reply(tmp_path: Path) -> None:
     bills = {bill_number(n): 48_000 for n in range(1, 6)}

@@ -11,6 +11,7 @@ ROUNDS = 120
 AMOUNT = 1_530_000
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.timeout(120)
 def test_one_winner_each(tmp_path: Path, empty_postgres_url: str) -> None:

@@ -120,6 +120,7 @@ def test_what_is_not_kept_is_decided_anew(desk: Desk, wire: Wire) -> None:
     wire.ask("0201", asked).fits(asked, "00", "0210", PAID, de15=today(), de38="*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [150])
 def test_two_banks_at_one_bill_at_once(desk: Desk, rounds: int) -> None:
     with desk.wire("rcb") as one, desk.wire("icbc") as two:

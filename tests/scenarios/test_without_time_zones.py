@@ -21,6 +21,7 @@ def test_nothing_asks_for_time_zone_data() -> None:
             assert not {"zoneinfo", "tzlocal", "pytz", "dateutil"} & {name.partition(".")[0] for name in names}, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Nowhere/Nothing"])
 def test_a_day_in_another_zone(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     """DE7 in China's time is of this minute; receipt, paid-at and file are of China's date."""

@@ -73,6 +73,7 @@ def story(plan: Plan, folder: Path) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 20, 134])
 def test_the_same_seed_is_the_same_world_to_the_event(seed: int, folder: Path) -> None:
     assert story(draw(seed), folder) == story(draw(seed), folder)
@@ -109,6 +110,7 @@ def test_an_answer_without_a_commit_is_noticed(folder: Path, monkeypatch: pytest
     assert "no commit says so" in first_fault(folder, range(10))
 
 
+@pytest.mark.slow
 def test_a_world_that_fails_is_shrunk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bill that is paid can be paid again: it takes two payments, no fault at all, and one bank."""
     monkeypatch.setattr("shebao.ledger.payment.NOT_PAYABLE", {})
