@@ -39,7 +39,7 @@ class Judge:
 
     def __init__(
         self, model: Model, timeline: Timeline, story: Callable[[str], None], cutovers: dict[str, str],
-        batch_max: int, in_flight_max: int, deadline_s: int,
+        batch_max: int, in_flight_max: int, lines_max: int, deadline_s: int,
     ) -> None:  # fmt: skip
         self.model = model
         self.faults: list[str] = []
@@ -50,7 +50,8 @@ class Judge:
         self.latest_us: Callable[[], int] = lambda: 0
         self.lines: Callable[[], Sequence[BankLine]] = list
         self._timeline, self._story, self._cutovers = timeline, story, cutovers
-        self._batch_max, self._in_flight_max, self._deadline_s = batch_max, in_flight_max, deadline_s
+        self._batch_max, self._in_flight_max, self._lines_max = batch_max, in_flight_max, lines_max
+        self._deadline_s = deadline_s
         self.in_flight_ever = in_flight_max  # the most that a line was allowed at any time
         self._tails: dict[object, bytes] = {}
         self._trouble: dict[str, float] = {}
@@ -214,7 +215,8 @@ class Judge:
         if code == "91":
             if one.applied:
                 return f"it was done ({one.applied[0].code})"
-            return None if self.in_trouble(one.node.name, arrived[0]) else "the store was well"
+            well = not self.in_trouble(one.node.name, arrived[0]) and not self._crowded(one, arrived[0])
+            return "the store was well" if well else None
         if code == "96":
             return None if one.stumbled and not one.applied else "there was no fault of the switch's own"
         if not one.applied:
@@ -225,6 +227,16 @@ class Judge:
         if code not in answers:
             return f"right is {' or '.join(sorted(answers))}"
         return next(expected for expected in reversed(one.applied) if expected.code == code)
+
+    def _crowded(self, one: Transmission, when: float) -> bool:
+        """Whether as much of its bank's waited as all of its lines may have in flight: left behind by lines that are
+        gone, while the store was locked. What comes then is not kept."""
+        waiting = sum(
+            other.sent.said.bank == one.sent.said.bank and other.wire.life is one.wire.life
+            and other.local is None and not 0 <= other.began_at <= when and self._was_there(other, when)
+            for other in self.sent
+        )  # fmt: skip
+        return waiting >= self._in_flight_max * self._lines_max
 
     def _was_away(self, one: Transmission, when: float) -> bool:
         """Whether the daemon knew that its store is away when this came, and nothing held it back on its line."""

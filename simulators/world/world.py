@@ -96,7 +96,7 @@ class World:
         self.first_dates = dict(opened)
         self.judge = Judge(
             self.model, self.timeline, self.tell, cutovers, limits.batch_max, limits.in_flight_per_line,
-            limits.reply_deadline_s,
+            limits.lines_per_bank_max, limits.reply_deadline_s,
         )  # fmt: skip
         self.judge.chance = self.random.random
         self.judge.latest_us = lambda: max(clock.latest_us for clock in (self.wall, *(n.wall for n in self.nodes)))
