@@ -117,7 +117,7 @@ def reply_body(wire: Wire, request: bytes, added: dict[int, str]) -> bytes:
 
 
 def mac_of(wire: Wire, body: bytes) -> bytes:
-    return wire_mac(wire._key.compute(body), wire.dialect.mac.hex)
+    return wire_mac(wire.mac_key.compute(body), wire.dialect.mac.hex)
 
 
 @cache
