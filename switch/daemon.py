@@ -1,7 +1,7 @@
 """The daemon: everything wired once, on one screen; how it starts, reloads and ends.
 
-What a part does stands in its own module. Here stands only who is given what, and in which order: the store
-first, then the cut-overs that were missed, then the ports, then READY; at the end the same way back.
+What a part does stands in its own module. Here stands only who is given what, and in which order: the keys from the
+store, then the cut-overs that were missed, then the ports, then READY; at the end the same way back.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Daemon:
         self._anchoring = LoopingCall(self._anchor)
         self._anchoring.clock = reactor
         self._waiting_for_keys: list[Callable[[], None]] = []
-        self._keys_running = False
+        self._keys_running = self._keys_were_read = False
         self._facts_running = False
         self._anchor_running = self._anchor_again = False
         self._is_stopping = False
@@ -131,17 +131,17 @@ class Daemon:
         self._first_keys(lambda: self._nightfall.start(lambda: self._open(ready)))
 
     def _first_keys(self, then: Callable[[], None]) -> None:
-        """Without its keys a daemon would refuse every line and blame the operator: it waits for the store."""
+        """Without its keys a daemon would refuse every line and blame the operator: it waits until they were read."""
 
-        def known(result: object) -> None:
-            self._note_fault("keys not read", result)
-            if isinstance(result, StoreError):
-                self._reactor.callLater(RETRY_S, self._first_keys, then)
-            elif not self._is_stopping:
+        def look() -> None:
+            if self._is_stopping:
+                return
+            if self._keys_were_read:
                 then()
+            else:
+                self._reactor.callLater(RETRY_S, self._first_keys, then)
 
-        if not self._is_stopping:
-            self.in_thread(self._keyring.refresh, known)
+        self.refresh_keys(look)
 
     def _open(self, ready: Callable[[], None]) -> None:
         if self._is_stopping:
@@ -212,6 +212,8 @@ class Daemon:
         def known(result: object) -> None:
             self._keys_running = False
             self._note_fault("keys not read", result)
+            if not isinstance(result, BaseException) or isinstance(result, SecretsError):  # those that do open
+                self._keys_were_read = True
             for once in waiting:
                 once()
             if self._waiting_for_keys:

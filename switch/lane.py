@@ -85,6 +85,8 @@ class Lane:
         self._queues: dict[str, deque[Job]] = {}
         self._alone: deque[Job] = deque()  # of a batch that failed as a whole: each is tried by itself
         self._batch: list[Job] = []
+        self._untold: deque[tuple[Callable[..., None], object]] = deque()  # who is to hear, and what
+        self._telling = False
         self._turn = 0
         self._tries = 0
         self._busy = False  # something runs in the writer's thread
@@ -146,7 +148,6 @@ class Lane:
             return
         batch = self._gather()
         if not batch:
-            self._look_drained()
             return
         self.state = State.WRITING
         self._batch = batch
@@ -245,6 +246,7 @@ class Lane:
         else:
             self._answer_all(batch, Code.MALFUNCTION)
         self._begin()
+        self._look_drained()
 
     # the store is away
 
@@ -281,6 +283,7 @@ class Lane:
         self._log.info("store back")
         self.state, self._tries, self._written = State.IDLE, 0, self._clock.seconds()
         self._begin()
+        self._look_drained()
 
     def _probe_ended(self) -> None:
         self._busy = False
@@ -307,9 +310,11 @@ class Lane:
             else:
                 self._log.warning("fault in a probe", fault=result)
                 self._begin()
+                self._look_drained()
             return
         self._written = self._clock.seconds()
         self._begin()
+        self._look_drained()
 
     # a commit in doubt
 
@@ -335,15 +340,24 @@ class Lane:
         return jobs
 
     def _deliver(self, answers: Sequence[tuple[Job, Reply | None]]) -> None:
-        """Hand each line its answers at once, so that it writes once a batch."""
+        """Hand each line its answers at once, so that it writes once a batch.
+
+        In answer a line may submit its next, which with the store away is answered right here: one after the other,
+        however many it holds, and never one within the other.
+        """
         by_owner: dict[int, list[tuple[Ticket, Reply | None]]] = {}
         for job, reply in answers:
             if job.ticket is not None:
                 by_owner.setdefault(id(job.ticket.owner), []).append((job.ticket, reply))
             elif job.done is not None:
-                self._guarded(job.done, reply)
-        for pairs in by_owner.values():
-            self._guarded(pairs[0][0].owner.answered, pairs)
+                self._untold.append((job.done, reply))
+        self._untold.extend((pairs[0][0].owner.answered, pairs) for pairs in by_owner.values())
+        if self._telling:
+            return
+        self._telling = True
+        while self._untold:
+            self._guarded(*self._untold.popleft())
+        self._telling = False
 
     def _guarded(self, deliver: Callable[..., None], answers: object) -> None:
         """A fault of one line must not keep the others from their replies."""
@@ -353,6 +367,6 @@ class Lane:
             self._log.warning("fault while answering", fault=fault)
 
     def _look_drained(self) -> None:
-        if self._when_drained is not None and self.waiting == 0 and not self._busy:
+        if self._when_drained is not None and self.waiting == 0 and not (self._busy or self._telling):
             done, self._when_drained = self._when_drained, None
             done()

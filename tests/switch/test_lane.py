@@ -251,6 +251,43 @@ def test_a_line_that_fails_to_take_its_replies_harms_no_other(bench):
     assert bench.replies == {1: "00", 3: "00"}
 
 
+def test_a_line_that_says_one_after_the_other_is_answered_however_many_it_holds(bench):
+    """A line with one in flight submits its next from within an answer: with the store away, 91 to each at once."""
+
+    class OneAtATime(Owner):
+        def answered(self, answers):
+            super().answered(answers)
+            stan = answers[-1][0].request.trace
+            if stan < 2_000:
+                bench.submit(stan + 1, owner=self)
+
+    bench.store.away = True
+    bench.submit(0)
+    bench.writer.step()
+    assert bench.lane.state is State.OUT
+    line = OneAtATime()
+    bench.submit(1, owner=line)
+    assert line.replies == dict.fromkeys(range(1, 2_001), "91")
+    assert bench.log.events == ["store out of reach"]
+
+
+def test_drained_waits_for_what_is_being_told(bench):
+    """An answer that leads to another request, which goes into the books first."""
+    seen = []
+
+    class Again(Owner):
+        def answered(self, answers):
+            super().answered(answers)
+            if answers[-1][0].request.trace == 1:
+                bench.lane.drain(lambda: seen.append(dict(self.replies)))
+                bench.submit(2, owner=self)
+
+    line = Again()
+    bench.submit(1, owner=line)
+    bench.writer.finish()
+    assert seen == [{1: "00", 2: "00"}]
+
+
 def test_readiness_follows_the_store_when_no_request_comes(bench):
     for _ in range(10):
         bench.clock.advance(1.0)
