@@ -113,16 +113,17 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
 
 def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
-    rows = tables.execute(
-        "SELECT book_id, item_class, state, date FROM exception WHERE item_class IN ('SUSPENSE', 'LATE_REVERSAL')"
-    )
-    stored = Counter((names[book], kind, state, date) for book, kind, state, date in rows)
+    rows = tables.execute("SELECT book_id, item_class, state, date, bill, amount FROM exception")
+    stored = Counter((names[book], *rest) for book, *rest in rows)
     told = Counter(
-        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", as_int(item.date))
+        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", as_int(item.date), item.bill, item.amount)
         for item in world.model.items
     )
+    for (bank, day), line in world.model.lost.items():
+        kind = "LEDGER_ONLY" if line.kind == "P" and not line.original_stan else "STATE_DIFFERS"
+        told[bank, kind, "OPEN", as_int(day), line.bill, line.amount] += 1
     if stored != told:
-        yield f"exceptions {stored}, by the model {told}"
+        yield f"exceptions that the model has not {stored - told}, that the books have not {told - stored}"
 
 
 def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
@@ -158,7 +159,7 @@ def _files(world: Place) -> Iterator[str]:
 def _seal(world: Place) -> Iterator[str]:
     key, now_us = MASTER.signer().public_key(), world.nodes[0].wall.now_us()
     proofs = verify(world.operator.reading, world.scene.folder / FOLDER, now_us, key)
-    signed = {bank: _signed_last(world.scene.folder / FOLDER / f"{bank}.log") for bank in world.scene.settings.banks}
+    signed = {bank: signed_last(world.scene.folder / FOLDER / f"{bank}.log") for bank in world.scene.settings.banks}
     with world.operator.reading() as connection:
         heads = connection.exec_driver_sql("SELECT bank, next_seq FROM book WHERE book_id > 0").fetchall()
     for bank, next_seq in heads:
@@ -169,7 +170,7 @@ def _seal(world: Place) -> Iterator[str]:
             yield f"verify, {proof.name}: {finding}"
 
 
-def _signed_last(log: Path) -> int:
+def signed_last(log: Path) -> int:
     """How many events the last line of an anchor log signs; 0 without one."""
     lines = log.read_text(encoding="ascii").splitlines() if log.is_file() else []
     return int(lines[-1].split()[4]) if lines else 0

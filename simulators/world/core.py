@@ -199,6 +199,8 @@ class Core:
             return judge.fault(f"{self.bank}: a reply {decoded.mti} to nothing that waits on this line")
         kept = self.pen.without_mti_and_mac(body)
         code = judge.replied(one, line, decoded, kept, line.wire.written_at(body))
+        if one.sent.network == "001":
+            self.place.timeline.later(2.0, line.has_its_place)
         if one.sent.answer not in FINAL:
             one.sent.answer = code
         return None

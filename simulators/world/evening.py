@@ -40,14 +40,16 @@ def bank_file(world: Place) -> bool:
     busy = [one for one in ready if model.lines.get(one)]
     bank, day = world.random.choice(busy if busy and world.random.random() < 0.8 else ready)
     how = world.random.choice(("good", "good", "good", "cut", "line lost"))
+    lost: StatementLine | None = None
     lines = statements.read_day(world.scene.folder, world.scene.wires[bank], as_int(day))
     if (bank, day) in model.accepted:
         how = world.random.choice(("again", "replaced"))
         lines = model.accepted[bank, day] if how == "again" else [*model.accepted[bank, day], _another(bank, day)]
     elif how == "line lost":
-        lost = [line for line in lines if sum(other.bill == line.bill for other in lines) == 1]
+        single = [line for line in lines if sum(other.bill == line.bill for other in lines) == 1]
+        lost = world.random.choice(single) if single else None
         how = how if lost else "good"
-        lines = [line for line in lines if line is not (lost[0] if lost else None)]
+        lines = [line for line in lines if line is not lost]
     path = statements.write_day(world.scene.folder, world.scene.wires[bank], as_int(day), lines)
     if how == "cut":
         path.write_bytes(path.read_bytes()[: -world.random.randint(1, 40)])
@@ -62,8 +64,8 @@ def bank_file(world: Place) -> bool:
     if not refused:
         model.accepted[bank, day] = lines
         agrees = model.agree(bank, day, how != "line lost" and (bank, day) not in model.lost)
-        if how == "line lost":
-            model.lost.add((bank, day))
+        if lost is not None:
+            model.lost[bank, day] = lost
         if (told in ("RECONCILED", "SETTLED")) != agrees:
             world.judge.fault(f"{day} of {bank} is {told} after its file ({how})")
     return True

@@ -32,6 +32,9 @@ LATE_S: Final = 0.1
 AT_ONCE_S: Final = 0.5
 NO_DATE: Final = 20260101  # the year of DE15, which the judge compares itself, does not matter to the form
 QUIET_S: Final = 30.0  # a healthy switch answers in far less
+SENT_S: Final = 10.0  # what is decided has come to the bank by then, however small the pieces
+DRAIN_S: Final = 2.0  # a line that was closed may be reset after so long
+MAY_RESET: Final = frozenset({"deaf", "room is needed", "refused"})
 
 
 class Judge:
@@ -50,10 +53,11 @@ class Judge:
         self.latest_us: Callable[[], int] = lambda: 0
         self.lines: Callable[[], Sequence[BankLine]] = list
         self._timeline, self._story, self._cutovers = timeline, story, cutovers
-        self._batch_max, self._in_flight_max, self._lines_max = batch_max, in_flight_max, lines_max
+        self._batch_max, self._in_flight_max, self.lines_max = batch_max, in_flight_max, lines_max
         self._deadline_s = deadline_s
         self.in_flight_ever = in_flight_max  # the most that a line was allowed at any time
         self._tails: dict[object, bytes] = {}
+        self.failed_at: dict[str, float] = {}  # when a daemon's store failed last
         self._trouble: dict[str, float] = {}
         self._known: Counter[str] = Counter()  # failures in a row that a lane was told of
         self._away: dict[str, list[list[float]]] = {}  # from the second of them until the store was back
@@ -61,7 +65,8 @@ class Judge:
         self._stumbles: set[int] = set()
 
     def take_limits(self, batch_max: int, in_flight_max: int) -> None:
-        """Those of a configuration that was read again: the judge holds each daemon to the wider ones."""
+        """Those of a configuration that was read again. Each daemon takes them at its own time, so that no batch is
+        blamed that some of them allow."""
         self._batch_max = max(self._batch_max, batch_max)
         self._in_flight_max = min(self._in_flight_max, in_flight_max)
         self.in_flight_ever = max(self.in_flight_ever, in_flight_max)
@@ -148,6 +153,7 @@ class Judge:
     def store_failed(self, node: object, requests: Sequence[Request], fault: BaseException) -> None:
         assert isinstance(node, Node)
         self._trouble.setdefault(node.name, self._timeline.now)
+        self.failed_at[node.name] = self._timeline.now
         if isinstance(fault, CommitInDoubt):
             for request in requests:
                 if request.mti:
@@ -159,6 +165,12 @@ class Judge:
         for request in requests:
             if request.mti:
                 self.sent[int(request.echo[37])].known_at = self._timeline.now
+
+    def own_fault(self, node: object, requests: Sequence[Request]) -> None:
+        """A fault of ours took a whole batch: of one alone it is that one's, unless it may be done already."""
+        if len(requests) == 1 and requests[0].mti:
+            one = self.sent[int(requests[0].echo[37])]
+            one.stumbled = not one.doubtful
 
     def failure_known(self, node: object) -> None:
         assert isinstance(node, Node)
@@ -236,7 +248,7 @@ class Judge:
             and other.local is None and not 0 <= other.began_at <= when and self._was_there(other, when)
             for other in self.sent
         )  # fmt: skip
-        return waiting >= self._in_flight_max * self._lines_max
+        return waiting >= self._in_flight_max * self.lines_max
 
     def _was_away(self, one: Transmission, when: float) -> bool:
         """Whether the daemon knew that its store is away when this came, and nothing held it back on its line."""
@@ -304,7 +316,10 @@ class Judge:
         it sends the replies of what it took in (section 1)."""
         if not line.wire.marks:
             self.fault(f"line {line.wire.number} was closed for no reason")
-        if line.wire.in_order:
+        wire = line.wire
+        if not (wire.in_order or wire.marks & MAY_RESET or self._timeline.now - wire.shut_at >= DRAIN_S):
+            self.fault(f"line {wire.number} was reset, and not closed after its replies")
+        if wire.in_order:
             for one in line.outstanding.values():
                 arrived = one.wire.arrived_at(one.end)
                 if arrived is not None and arrived[0] < line.wire.shut_at and not self._may_be_silent(one):
@@ -323,8 +338,9 @@ class Judge:
                 if arrived is None or self._may_be_silent(one) or not one.node.alive:
                     continue
                 waited = now - max(arrived[0], healthy_since)
-                if waited > QUIET_S and not self.in_trouble(one.node.name, now - QUIET_S):
-                    self.fault(f"{self.name(one)} was never answered")
+                decided = one.known_at >= 0 and now - max(one.known_at, line.wire.heard_again_at) > SENT_S
+                if decided or (waited > QUIET_S and not self.in_trouble(one.node.name, now - QUIET_S)):
+                    self.fault(f"{self.name(one)} was never answered{', though decided' if decided else ''}")
                     one.ignored = True  # told once
 
     def _look_for_its_end(self, line: BankLine, since: float) -> None:

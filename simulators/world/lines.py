@@ -99,6 +99,11 @@ class BankLine:
         self.outstanding: dict[tuple[str, str, str], Transmission] = {}
         self._mac_failures_max = mac_failures_max
 
+    def has_its_place(self) -> None:
+        """A line that is signed on gives way to no other."""
+        if self.on:
+            self.wire.marks.discard("room is needed")
+
     def foresee(self, one: Transmission) -> None:
         """What the line itself will answer to a message that is sent now."""
         if self.over:

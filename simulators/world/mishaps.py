@@ -199,6 +199,12 @@ def _stop(world: Place, node: Node) -> None:
 
 
 def _own_fault(world: Place) -> bool:
+    """In single requests for a while; or once in a whole batch, which may just then be in doubt."""
+    node, dice = _node(world), world.random.random()
+    if dice < 0.4 and node is not None:
+        doubt = [Shot(world.random.choice(("doubt done", "doubt undone")))] if dice < 0.15 else []
+        node.mishap.shots += [*doubt, Shot("bug", world.random.randint(0, 16))]
+        return True
     world.judge.stumbling = 0.5
     world.timeline.later(2.0, setattr, world.judge, "stumbling", 0.0)
     return True
@@ -336,7 +342,8 @@ def _sign(world: Place) -> bool:
 
 def _burst(world: Place) -> bool:
     for core in world.cores[: world.random.randint(1, len(world.cores))]:
-        deeds.burst(core, world.random.randint(5, 40))
+        most = world.random.choice((10, 40, 40, 40, 250))
+        deeds.burst(core, world.random.randint(most // 4, most))
     return True
 
 

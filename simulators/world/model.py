@@ -47,7 +47,7 @@ class Model:
         self.items: list[Item] = []
         self.agreed: set[tuple[str, Date]] = set()  # bank's file accepted, nothing undecided
         self.accepted: dict[tuple[str, Date], list[StatementLine]] = {}  # files
-        self.lost: set[tuple[str, Date]] = set()  # dates whose file lacks a line
+        self.lost: dict[tuple[str, Date], StatementLine] = {}  # the line that a date's file lacks
         self.sums: dict[tuple[str, Date], list[int]] = {}
         self.lines: dict[tuple[str, Date], list[DetailLine]] = {}
         self.ways: Counter[str] = Counter()
@@ -247,7 +247,7 @@ class Model:
         if found.amount != said.amount:
             return self.way("reversal 13", "13")
         if (found.bank, found.date) in self.agreed:
-            return self._too_late("reversal R2", said.bank)
+            return self._too_late("reversal R2", said.bank, found)
         way = "reversal 00 of suspense" if found.suspense else "reversal 00"
         self._give_back(found, "R", key, now)
         return self.way(way, "00", **done)
@@ -261,7 +261,7 @@ class Model:
         if void.amount != said.amount:
             return self.way("unvoid 13", "13")
         if void.date is not None and (void.bank, void.date) in self.agreed:
-            return self._too_late("unvoid R2", said.bank)
+            return self._too_late("unvoid R2", said.bank, taken)
         void.undone, taken.live = True, True
         way = "unvoid 00"
         bill = self.bills.get(taken.bill)
@@ -335,12 +335,12 @@ class Model:
         self.lines.setdefault(day, []).append(line)
 
     def _opens(self, taken: Taken) -> None:
-        taken.item = Item(taken.bank, "SUSPENSE", self.open[taken.bank])
+        taken.item = Item(taken.bank, "SUSPENSE", self.open[taken.bank], taken.bill, taken.amount)
         self.items.append(taken.item)
 
-    def _too_late(self, way: str, bank: str) -> Expected:
+    def _too_late(self, way: str, bank: str, taken: Taken) -> Expected:
         """The bank has paid out what is settled: R2, and somebody must look at it."""
-        self.items.append(Item(bank, "LATE_REVERSAL", self.open[bank]))
+        self.items.append(Item(bank, "LATE_REVERSAL", self.open[bank], taken.bill, taken.amount))
         return self.way(way, "R2")
 
     # -- dates and operators -----------------------------------------------------------------------------

@@ -97,6 +97,12 @@ class Wire:
         self.deaf = False
         self.heard_again_at = self._timeline.now
         self._pump_down()
+        self._timeline.later(2.0, self._hears_well)
+
+    def _hears_well(self) -> None:
+        """From now on the switch has no reason any more to reset this line."""
+        if not self.deaf:
+            self.marks.discard("deaf")
 
     def arrived_at(self, offset: int) -> tuple[float, int] | None:
         """When the byte before that offset was read by the switch: seconds, and its wall clock; None: never."""

@@ -90,9 +90,9 @@ class Node:
     ) -> None:  # fmt: skip
         self.name, self.wall = name, wall
         self.mishap = Mishap(timeline, random, counted)
-        self.lives = 0
         self.daemon: Daemon | None = None
         self.state = "down"  # "starting" "up" "stopping"
+        self.stopping_at = 0.0
         self.wires: list[Wire] = []
         self.forced = False  # the last time it stopped, lines were left that did not end in time
         self.dies_reading = 0.0  # chance that the process dies within a read
@@ -116,7 +116,6 @@ class Node:
 
     def start(self) -> None:
         """A new process, from what is durable."""
-        self.lives += 1
         self.state = "starting"
         self._story(f"{self.name} starts")
         life = self._life = Life(self._timeline, self.kill)
@@ -152,7 +151,7 @@ class Node:
         if self.alive and self.state != "stopping" and self.daemon is not None:
             self._story(f"{self.name} is told to stop")
             self._counted("process stopped")
-            self.state = "stopping"
+            self.state, self.stopping_at = "stopping", self._timeline.now
             for wire in self.wires:
                 wire.marks.add("the daemon stops")
             self.daemon.stopped.addCallback(self._stopped)
@@ -192,6 +191,9 @@ class Node:
         assert self.daemon is not None
         self._story(f"{self.name} has stopped, {self.daemon.unanswered} unanswered")
         self.forced = self.daemon.forced
+        left = [wire.number for wire in self.wires if wire.open and wire.transport and not wire.transport.gone]
+        if left and not self.forced:
+            self._fault(f"{self.name} stopped with lines open: {left}")
         try:
             self._reactor.getThreadPool().finish()
         except ProcessDied:

@@ -51,19 +51,25 @@ def _play_seed(seed: int, folder: str) -> Outcome:
 
 
 def shrink(plan: Plan, folder: Path, told: Callable[[Plan], None]) -> Plan:
-    """A smaller plan that still fails: each step leaves something out, until nothing more can be left out."""
+    """A smaller plan that fails alike: each step leaves something out, until nothing more can be left out."""
     tries = 0
+    wanted = _kind(play(plan, folder))
     while True:
         for smaller in plan.smaller():
             tries += 1
             if tries > TRIES_MAX:
                 return plan
-            if play(smaller, folder).faults:
+            if _kind(play(smaller, folder)) == wanted:
                 plan = smaller
                 told(plan)
                 break
         else:
             return plan
+
+
+def _kind(outcome: Outcome) -> str:
+    """The first fault, without what is this world's own: whoever shrinks a world wants no other fault."""
+    return " ".join(word for word in outcome.faults[0].split() if word.isalpha()) if outcome.faults else ""
 
 
 @contextmanager

@@ -80,6 +80,8 @@ class Item:
     bank: str
     kind: str  # SUSPENSE LATE_REVERSAL
     date: Date  # open when it was opened
+    bill: str
+    amount: int
     is_open: bool = True
 
 

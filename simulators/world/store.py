@@ -26,8 +26,8 @@ WORK_S: Final = (0.0002, 0.004)  # of an ordinary piece of work
 class Shot(NamedTuple):
     """One thing that goes wrong once, in the next transaction that writes."""
 
-    what: str  # "error" "death", or one of AT_COMMIT
-    at: int = 0  # which operation before the commit, for "error" and "death"
+    what: str  # "error" "death" "bug", or one of AT_COMMIT
+    at: int = 0  # which operation before the commit, but for those at the commit
 
 
 AT_COMMIT: Final = (
@@ -93,12 +93,14 @@ class Mishap:
             self._counted("store read-only or full")
             raise StoreError("the disk is full, or the store is read-only")
         shot = self._shot
-        if shot is not None and shot.what in ("error", "death") and self._operations > shot.at:
+        if shot is not None and shot.what in ("error", "death", "bug") and self._operations > shot.at:
             self._shot = None
             self.acted = True
             self._counted(f"{shot.what} within a transaction")
             if shot.what == "death":
                 raise ProcessDied
+            if shot.what == "bug":
+                raise Stumble
             raise StoreError("the connection was lost")
 
     def commits(self, commit: Callable[[], None], undo: Callable[[], None]) -> None:
@@ -194,6 +196,7 @@ class Witness(Protocol):
     def committed(self, node: object, requests: Sequence[Request], now_us: int, stumbled: set[int]) -> None: ...
     def store_failed(self, node: object, requests: Sequence[Request], fault: BaseException) -> None: ...
     def store_worked(self, node: object, requests: Sequence[Request]) -> None: ...
+    def own_fault(self, node: object, requests: Sequence[Request]) -> None: ...
     def failure_known(self, node: object) -> None: ...
     def fault(self, text: str) -> None: ...
 
@@ -238,6 +241,8 @@ class Tap:
             if isinstance(fault, StoreError | CommitInDoubt):
                 self._blame(fault)
                 self._witness.store_failed(self._node, requests, fault)
+            elif isinstance(fault, Stumble):
+                self._witness.own_fault(self._node, requests)
             raise
         if self._mishap.committed:
             self._witness.committed(self._node, requests, moments[-1], stumbled)

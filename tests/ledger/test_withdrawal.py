@@ -46,7 +46,7 @@ def test_any_other_bill_is_not(town, bill: dict[str, object], code: str) -> None
 
 
 def test_one_that_expired_by_a_clock_that_was_ahead(town) -> None:
-    """Reversed after its last day, then the clock is put right: its day is not over, so it is as good as outstanding."""
+    """Reversed after its last day, then the clock is put right: its day is not over."""
     town.add_bill(town.numbers[0], status="EXPIRED")
     assert withdraw(town, bill=town.numbers[0]).code == "00"
     assert town.bill().status == "WITHDRAWN" and town.events[-1].bill_move == "EXPIRED>WITHDRAWN"
