@@ -41,6 +41,15 @@ def burst(core: Core, count: int) -> None:
             core.offer(_payment(core, _bill(core)), line)
 
 
+def crowd(core: Core, count: int) -> None:
+    """Many of the shortest that go into the books, as one piece, on each of the bank's lines."""
+    found = core.some(lambda said: said.proc == PAY and said.mti[:2] == "02")
+    for line in core.standing() if found is not None else ():
+        for _ in range(count if line.on else 0):
+            assert found is not None
+            core.offer(_undo(core, found, "0400", found.said.proc, "", found.said.amount), line)
+
+
 def _bill(core: Core) -> tuple[str, int, PrintedBill | None]:
     """A bill number, what is to be paid for it, and the bill, if there is one."""
     dice, scene = core.random.random(), core.place.scene

@@ -230,7 +230,8 @@ class Judge:
             well = not self.in_trouble(one.node.name, arrived[0]) and not self._crowded(one, arrived[0])
             return "the store was well" if well else None
         if code == "96":
-            return None if one.stumbled and not one.applied else "there was no fault of the switch's own"
+            done = any(expected.slot is not None for expected in one.applied)  # what is not kept may fail anew
+            return None if one.stumbled and not done else "there was no fault of the switch's own"
         if not one.applied:
             return "no commit says so"
         if one.doubtful and written_at > arrived[0] + self._deadline_s + LATE_S:
@@ -245,7 +246,8 @@ class Judge:
         gone, while the store was locked. What comes then is not kept."""
         waiting = sum(
             other.sent.said.bank == one.sent.said.bank and other.wire.life is one.wire.life
-            and other.local is None and not 0 <= other.began_at <= when and self._was_there(other, when)
+            and other.local is None and not 0 <= other.began_at <= when
+            and (self._was_there(other, when) or (other.line is one.line and other.end < one.end))
             for other in self.sent
         )  # fmt: skip
         return waiting >= self._in_flight_max * self.lines_max

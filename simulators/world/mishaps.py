@@ -154,9 +154,7 @@ def _shot(*whats: str) -> Callable[[Place], bool]:
 
 def _for_a_while(name: str, longest_s: float) -> Callable[[Place], bool]:
     def begin(world: Place) -> bool:
-        until = world.timeline.now + world.random.uniform(0.05, longest_s)
-        for node in world.nodes:  # one store: it is away from all
-            setattr(node.mishap, name, until)
+        _all_nodes(world, name, world.random.uniform(0.05, longest_s))  # one store: it is away from all
         return True
 
     return begin
@@ -170,8 +168,7 @@ def _flap(world: Place) -> bool:
         if world.healing or world.timeline.now > ends_at:
             return
         lasts = world.random.uniform(0.3, 4.0)
-        for node in world.nodes:
-            node.mishap.away_until = world.timeline.now + lasts
+        _all_nodes(world, "away_until", lasts)
         world.timeline.later(lasts + world.random.uniform(0.1, 3.0), away)
 
     away()
@@ -347,6 +344,39 @@ def _burst(world: Place) -> bool:
     return True
 
 
+def _crowd(world: Place) -> bool:
+    """A bank has much to say just while the store is away; or, while it is locked, leaves it behind on line after
+    line."""
+    core = world.random.choice(world.cores)
+    if world.random.random() < 0.6:
+        short = [one for one in world.cores if one.bank == "ccb"]  # the most messages in one read
+        core = short[0] if short else core
+        _all_nodes(world, "away_until", 8.0)
+        world.timeline.later(world.random.uniform(0.5, 3.0), _crowd_now, world, core, 200)
+    else:
+        _all_nodes(world, "locked_until", 20.0)
+        for at in range(7):
+            world.timeline.later(1.0 + 2.5 * at, _crowd_now, world, core, 5)
+            world.timeline.later(2.0 + 2.5 * at, _leave, core)
+    return True
+
+
+def _all_nodes(world: Place, name: str, lasts_s: float) -> None:
+    for node in world.nodes:
+        setattr(node.mishap, name, world.timeline.now + lasts_s)
+
+
+def _crowd_now(world: Place, core: Core, count: int) -> None:
+    if not world.healing:
+        deeds.crowd(core, count)
+
+
+def _leave(core: Core) -> None:
+    for line in core.standing():
+        line.over = True
+        line.wire.cut()
+
+
 _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "line cut": _on_a_line(_cut),
     "half-close": _on_a_line(_half_close),
@@ -381,5 +411,6 @@ _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "close by command": _close,
     "sign heads": _sign,
     "burst": _burst,
+    "crowd": _crowd,
     "bank's file": evening.bank_file,
 }

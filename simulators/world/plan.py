@@ -49,6 +49,7 @@ FAULTS: Final = {
     "close by command": 1.0,
     "sign heads": 1.0,
     "burst": 4.0,
+    "crowd": 1.5,
     "bank's file": 3.0,
 }
 # What banks do, and its usual weight.

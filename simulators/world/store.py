@@ -40,6 +40,7 @@ class Mishap:
 
     def __init__(self, timeline: Timeline, random: Random, counted: Callable[[str], None]) -> None:
         self.away_until = self.full_until = self.locked_until = self.slow_until = 0.0
+        self.waits_until = 0.0  # for a lock: whoever waits does so to the end, even if the world is healed meanwhile
         self.shots: list[Shot] = []
         self.acted = False  # whether the transaction was made to fail
         self.is_ping = False  # whether the next transaction is a probe
@@ -53,11 +54,17 @@ class Mishap:
         self.away_until = self.full_until = self.locked_until = self.slow_until = 0.0
         self.shots.clear()
 
+    @property
+    def pressed_until(self) -> float:
+        """Until when it is slow, waits, or fails, as far as that is known."""
+        return max(self.away_until, self.full_until, self.locked_until, self.waits_until, self.slow_until)
+
     # what the writer asks
 
     def delay_s(self) -> float:
         """A lock of another process is waited for."""
         wait = max(0.0, self.locked_until - self._timeline.now)
+        self.waits_until = self._timeline.now + wait
         return wait + self._random.uniform(*WORK_S)
 
     def takes_s(self) -> float:
@@ -214,6 +221,7 @@ class Tap:
         self._store, self._mishap, self._writer = store, mishap, writer
         self._witness, self._node = witness, node
         self._well = True  # how the latest work ended
+        self._ours = False  # it ended by a fault of our own, not of the store
         self._latest: Sequence[Request] = ()
 
     def transact(self, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode) -> list[Answer]:
@@ -230,7 +238,7 @@ class Tap:
                 raise Stumble
             return encode(request, decision)
 
-        self._mishap.committed = self._well = False
+        self._mishap.committed = self._well = self._ours = False
         self._witness.began(self._node, requests)
         self._latest = requests
         try:
@@ -242,6 +250,7 @@ class Tap:
                 self._blame(fault)
                 self._witness.store_failed(self._node, requests, fault)
             elif isinstance(fault, Stumble):
+                self._ours = True
                 self._witness.own_fault(self._node, requests)
             raise
         if self._mishap.committed:
@@ -256,17 +265,20 @@ class Tap:
         """The lane is told now what its latest work came to."""
         if self._well:
             self._witness.store_worked(self._node, self._latest)
-        else:
+        elif not self._ours:
             self._witness.failure_known(self._node)
 
     def ping(self) -> None:
-        self._well, self._latest = False, ()
+        self._well, self._ours, self._latest = False, False, ()
         self._mishap.is_ping = True
         try:
             self._store.ping()
         except (StoreError, CommitInDoubt) as fault:
             self._blame(fault)
             self._witness.store_failed(self._node, [], fault)
+            raise
+        except Stumble:
+            self._ours = True
             raise
         finally:
             self._mishap.is_ping = False

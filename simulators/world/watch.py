@@ -91,16 +91,16 @@ class Watch:
 
     def _is_at_ease(self, node: Node) -> bool:
         """Whether a daemon has served for a while with a store that was well."""
-        since, mishap = self._world.timeline.now - BEHIND_S, node.mishap
-        pressed = max(mishap.locked_until, mishap.slow_until, mishap.away_until, mishap.full_until) > since
-        return node.state == "up" and not pressed and not self._world.judge.in_trouble(node.name, since)
+        since = self._world.timeline.now - BEHIND_S
+        at_ease = node.state == "up" and node.mishap.pressed_until <= since
+        return at_ease and not self._world.judge.in_trouble(node.name, since)
 
     def _look_whether_back(self, node: Node) -> None:
         """Service again without a restart once the store is back (rule 9); and a daemon that is told to stop, stops."""
         now, limits = self._world.timeline.now, self._world.plan.limits
         if node.state == "stopping" and now - node.stopping_at > limits["shutdown_s"] + STOP_SLACK_S:
             self._fault(f"{node.name} does not stop")
-        if node.state != "up" or node.daemon is None or node.mishap.locked_until > now - BACK_S:
+        if node.state != "up" or node.daemon is None or node.mishap.waits_until > now - BACK_S:
             return
         out = node.daemon._lane.state in (State.OUT, State.DOUBT)
         quiet_s = now - self._world.judge.failed_at.get(node.name, now)
