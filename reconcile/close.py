@@ -73,7 +73,6 @@ class Written(NamedTuple):
     digest: str
 
 
-
 def write_day(
     read: Reading, state_dir: Path, spec: StatementSpec, institution: str, bank: str, book_id: int, date: int,
     files: Files | None = None,

@@ -23,6 +23,7 @@ from .lines import BankLine
 from .node import Node
 from .stage import MASTER
 from .store import Shot
+from .watch import until_cut_over_s
 
 
 def happen(world: Place, kind: str) -> None:
@@ -254,15 +255,7 @@ def _back(world: Place) -> bool:
 
 
 def _over_cut_over(world: Place) -> bool:
-    return _jump(world, _until_cut_over(world) - 3.0 + world.random.choice((0, 0, 5, 3600)))
-
-
-def _until_cut_over(world: Place) -> float:
-    now = cst(world.wall.now_us())
-    evening = now.replace(hour=23, minute=0, second=0, microsecond=0)
-    if now >= evening - timedelta(seconds=3):
-        evening += timedelta(days=1)
-    return (evening - now).total_seconds()
+    return _jump(world, until_cut_over_s(world.wall.now_us()) - 3.0 + world.random.choice((0, 0, 5, 3600)))
 
 
 def _trouble_at_cut_over(world: Place) -> bool:
@@ -279,7 +272,7 @@ def _trouble_at_cut_over(world: Place) -> bool:
                 node.mishap.shots[:0] = [Shot(what)] * world.random.choice((1, 1, 2, 4))
 
     if not world.healing:
-        _jump(world, _until_cut_over(world) - 1.0)
+        _jump(world, until_cut_over_s(world.wall.now_us()) - 1.0)
         world.timeline.later(world.random.uniform(0.5, 1.0), lambda: None if world.healing else strike())
     return True
 

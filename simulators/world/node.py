@@ -104,6 +104,7 @@ class Node:
         self._life: Life | None = None
         self._backend: SqliteBackend | None = None
         self._writer: Writer | None = None
+        self._reactor: Reactor | None = None
 
     @property
     def alive(self) -> bool:
@@ -119,7 +120,7 @@ class Node:
         self.state = "starting"
         self._story(f"{self.name} starts")
         life = self._life = Life(self._timeline, self.kill)
-        reactor = Reactor(life, self._random)
+        reactor = self._reactor = Reactor(life, self._random)
         settings = self._scene.settings
         backend = self._backend = backend_of(self._scene.url)
         store = Store(FaultyBackend(backend, self.mishap), settings.limits.reply_deadline_s * 1_000_000)
@@ -135,7 +136,6 @@ class Node:
         self.daemon = Daemon(
             reactor, settings, self._scene.dialects, MASTER, tap, writer, end_of_day, read, now_us, log, log
         )
-        self._reactor = reactor
         self.daemon.start(self._ready)
 
     def kill(self) -> None:
@@ -188,7 +188,7 @@ class Node:
         self.when_ready(self)
 
     def _stopped(self, _: object) -> None:
-        assert self.daemon is not None
+        assert self.daemon is not None and self._reactor is not None
         self._story(f"{self.name} has stopped, {self.daemon.unanswered} unanswered")
         self.forced = self.daemon.forced
         left = [wire.number for wire in self.wires if wire.open and wire.transport and not wire.transport.gone]

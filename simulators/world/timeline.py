@@ -33,9 +33,6 @@ class Call:
     def active(self) -> bool:
         return self._live and not self._done
 
-    def getTime(self) -> float:
-        return self.time
-
     def run(self) -> None:
         if self.active():
             self._done = True

@@ -37,6 +37,15 @@ def due_date(now_us: int) -> Date:
     return now.date() + timedelta(days=int(now.hour >= CUT_OVER_HOUR))
 
 
+def until_cut_over_s(now_us: int) -> float:
+    """Seconds until the clock strikes; the next day's, when it is about to."""
+    now = cst(now_us)
+    evening = now.replace(hour=CUT_OVER_HOUR, minute=0, second=0, microsecond=0)
+    if now >= evening - timedelta(seconds=3):
+        evening += timedelta(days=1)
+    return (evening - now).total_seconds()
+
+
 class Watch:
     """Of one world. Call `look` once a second, `ready` when a daemon says that it is."""
 

@@ -29,7 +29,7 @@ from .node import Node
 from .plan import Plan
 from .stage import Scene, Stage
 from .timeline import Endless, Timeline, Wall
-from .watch import Watch
+from .watch import Watch, until_cut_over_s
 
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
@@ -267,6 +267,8 @@ class World:
             self.judge.fault(f"after {SETTLE_S:.0f} s of health {text}")
             return
         self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
+        if not 15.0 < until_cut_over_s(self.wall.now_us()) < 86_390.0:
+            self.timeline.run_until(self.timeline.now + 25.0)  # a daemon that stops just then writes its file later
         for node in self.nodes:
             node.stop()
         self.timeline.run_until(self.timeline.now + 5.0)
