@@ -53,6 +53,9 @@ def crowd(core: Core, count: int) -> None:
 def _bill(core: Core) -> tuple[str, int, PrintedBill | None]:
     """A bill number, what is to be paid for it, and the bill, if there is one."""
     dice, scene = core.random.random(), core.place.scene
+    if scene.half and dice < 0.2:
+        hidden = core.random.choice(scene.half)
+        return hidden.number, hidden.amount, None
     if dice < 0.05:
         return scene.unknown_bill(), 48000, None
     bill = core.random.choice(core.hot if dice < 0.35 else scene.bills)

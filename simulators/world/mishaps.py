@@ -12,6 +12,7 @@ from typing import Final
 
 from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
 from shebao.ledger.facts import BUREAU_BOOK_ID, KeyClass, Request
+from shebao.ledger.imports import DEAD_AFTER_US, Busy
 from shebao.reconcile.close import NotClosed, write_day
 from shebao.reconcile.cutover import cut_over
 from shebao.reconcile.run import Desk
@@ -21,7 +22,7 @@ from .almanac import as_int, cst
 from .core import Core, Place
 from .lines import BankLine
 from .node import Node
-from .stage import MASTER
+from .stage import MASTER, Killed
 from .store import Shot
 from .watch import until_cut_over_s
 
@@ -293,8 +294,28 @@ def _withdraw(world: Place) -> bool:
 
 
 def _import(world: Place) -> bool:
-    printed = world.scene.print_bills(world.random.randint(1, 20))
-    world.scene.import_bills(world.operator, printed, world.wall.now_us())
+    """A file of bills, or again that of an import that died; or one that dies itself. While a dead one may still be
+    alive, others wait."""
+    scene, now_us = world.scene, world.wall.now_us()
+    again = bool(scene.half) and world.random.random() < 0.5
+    printed = scene.half if again else scene.print_bills(world.random.randint(1, 20))
+    with world.operator.reading() as connection:
+        dead = [row[0] for row in connection.exec_driver_sql("SELECT touched_us FROM open_import")]
+    busy = any(abs(now_us - touched_us) < DEAD_AFTER_US for touched_us in dead)
+    dies = not busy and world.random.random() < 0.3
+    try:
+        scene.import_bills(world.operator, printed, now_us, world.random.randint(0, 3) if dies else 1_000_000)
+    except Busy:
+        if not busy:
+            world.judge.fault("an import was told to wait for one that is long dead")
+        return True
+    except Killed:
+        scene.half = printed
+        world.counted("import died")
+        return True
+    if busy:
+        world.judge.fault("two imports at once")
+    scene.half = []
     world.model.print_bills(printed)
     return True
 

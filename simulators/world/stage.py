@@ -116,6 +116,23 @@ def backend_of(url: str) -> SqliteBackend:
     return copy(_model_backend(url))
 
 
+class Killed(BaseException):
+    """A command's process is gone."""
+
+
+class MortalPace(Pace):
+    """Small chunks without pauses; after some of them the process dies."""
+
+    def __init__(self, chunks: int) -> None:
+        super().__init__(lambda: 0.0, lambda _: None)
+        self.rows, self._left = 2, chunks
+
+    def begin(self) -> None:
+        if self._left == 0:
+            raise Killed
+        self._left -= 1
+
+
 class Scene:
     """One world's own database and folder, and its people and bills."""
 
@@ -133,6 +150,7 @@ class Scene:
         self._serial = 0
         self.random = random
         self.bills: list[PrintedBill] = []
+        self.half: list[PrintedBill] = []  # of an import that died: nobody may see them
         store = self.open_store()
         ensure_books(store, self.settings, start_us)
         self.import_people(store, start_us)
@@ -171,10 +189,12 @@ class Scene:
         number, owner_only = _number(self.today, self._serial), random.random() < 0.2
         return PrintedBill(number, payer, amount, last_day, owner_only, parts, due)
 
-    def import_bills(self, store: Store, printed: list[PrintedBill], now_us: int) -> None:
-        """All of them at once, as `ledgerctl import-bills` takes them in."""
+    def import_bills(
+        self, store: Store, printed: list[PrintedBill], now_us: int, dies_after: int = 1_000_000
+    ) -> None:
+        """As `ledgerctl import-bills` takes them in; Killed after so many chunks. Raises Busy."""
         data = bill_csv(printed, self.today)
-        import_bills(store, "world", data, lambda: now_us, pace=Pace(lambda: 0.0, lambda _: None))
+        import_bills(store, "world", data, lambda: now_us, pace=MortalPace(dies_after))
         self.bills += printed
 
     def import_people(self, store: Store, now_us: int) -> None:
