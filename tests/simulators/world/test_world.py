@@ -64,7 +64,9 @@ def test_worlds_reach_most_of_the_rules(total: Sum) -> None:
 @pytest.mark.slow
 def test_everything_that_can_go_wrong_has_gone_wrong(total: Sum) -> None:
     happened = set(total.mishaps)
-    assert not set(FAULTS) - happened - {"too many lines", "stranger", "frame never ends", "silent line"}
+    missing = set(FAULTS) - happened
+    assert not {kind for kind in missing if FAULTS[kind] > 1.0}  # the rarer ones need more worlds than these
+    assert len(missing) <= 4, missing
     assert {f"deed: {deed}" for deed in DEEDS} <= happened
     assert any(name.startswith("commit: death") for name in happened)
 
