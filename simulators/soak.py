@@ -210,6 +210,9 @@ def main(minutes: float, faults: int, database: str, names: tuple[str, ...], lon
     home = Path(os.environ.get("SHEBAO_HOME") or CHECKOUT) / "var" / "soak"
     engines = list(BOTH) if database == "both" else [database]
     kinds = [fault for fault in FAULTS if not names or fault.name in names]
+    for name in names:
+        if not set(engines) & set(KINDS[name].engines):
+            raise click.UsageError(f"--fault {name} is tried on {' and '.join(KINDS[name].engines)} only")
     try:
         staging.reach_loopback()
         lock = staging.claim(home)

@@ -40,6 +40,9 @@ def main(
 
     Ends with 1 if any world was not clean. The same seed is the same world, to the event.
     """
+    wrong = _at_odds(one, trace, with_mutants, only)
+    if wrong:
+        raise click.UsageError(wrong)
     screen = Screen()
     cores = processes or os.cpu_count() or 1
     if with_mutants:
@@ -65,6 +68,20 @@ def main(
         return FAILED
     screen.step(f"All {total.worlds:,} worlds are clean.")
     return 0
+
+
+def _at_odds(one: int | None, trace: bool, with_mutants: bool, only: tuple[str, ...]) -> str:
+    """What does not go together, in a sentence; empty: nothing."""
+    if one is not None and with_mutants:
+        return "--seed replays one world, --mutants hunts through many; type: bin/world --mutants --seeds N"
+    if trace and one is None:
+        return "--trace tells one world's story; type: bin/world --seed N --trace"
+    if only and not with_mutants:
+        return "--only names a mutant; type: bin/world --mutants --only NAME"
+    unknown = sorted(set(only) - {mutant.name for mutant in mutants.mutants()})
+    if unknown:
+        return f"--only: there is no mutant {unknown[0]!r}; their names stand in simulators/world/mutants.toml"
+    return ""
 
 
 def _replay(screen: Screen, plan: Plan, trace: bool, shrink: bool) -> int:
