@@ -64,7 +64,8 @@ class Mishap:
     def delay_s(self) -> float:
         """A lock of another process is waited for."""
         wait = max(0.0, self.locked_until - self._timeline.now)
-        self.waits_until = self._timeline.now + wait
+        if wait:
+            self.waits_until = self._timeline.now + wait
         return wait + self._random.uniform(*WORK_S)
 
     def takes_s(self) -> float:
