@@ -53,6 +53,7 @@ class Watch:
         self._world = world
         self._behind: Counter[tuple[str, str]] = Counter()  # seconds, by daemon and what it is behind with
         self._unsigned: dict[str, tuple[int, float]] = {}  # by bank: a head that was not signed, and since when
+        self._out: set[str] = set()  # daemons that do not use their store, though it works
         self._beats = 0
 
     def ready(self, node: Node) -> None:
@@ -109,11 +110,14 @@ class Watch:
         now, limits = self._world.timeline.now, self._world.plan.limits
         if node.state == "stopping" and now - node.stopping_at > limits["shutdown_s"] + STOP_SLACK_S:
             self._fault(f"{node.name} does not stop")
-        if node.state != "up" or node.daemon is None or node.mishap.waits_until > now - BACK_S:
+        if node.state != "up" or node.daemon is None or node.mishap.pressed_until > now - BACK_S:
             return
         out = node.daemon._lane.state in (State.OUT, State.DOUBT)
         quiet_s = now - self._world.judge.failed_at.get(node.name, now)
-        if out and BACK_S < quiet_s <= BACK_S + 1.0:
+        if not out:
+            self._out.discard(node.name)
+        elif quiet_s > BACK_S and node.name not in self._out:
+            self._out.add(node.name)  # told once
             self._fault(f"{node.name} does not use its store, which has not failed for {quiet_s:.0f} s")
 
     def _look_for_signatures(self) -> None:
