@@ -23,7 +23,6 @@ MOVES: Final = {
     (PAID, "release"): OUTSTANDING,  # reversed or voided
     (PAID, "release late"): EXPIRED,  # the same, its last payable day over
     (OUTSTANDING, "withdraw"): WITHDRAWN,
-    (EXPIRED, "withdraw"): WITHDRAWN,  # found expired by a clock that was ahead; by today's its last day is not over
     (OUTSTANDING, "expire"): EXPIRED,
     (PAID, "refund"): REFUNDED,
 }

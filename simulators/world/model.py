@@ -386,7 +386,8 @@ class Model:
     def withdraw(self, number: str, now_us: int) -> bool:
         """Whether an operator's withdrawal was to be done."""
         bill = self.bills.get(number)
-        good = bill is not None and self.payable(bill, cst(now_us).date())
+        there = bill is not None and self.status[number] != "EXPIRED"  # by whatever clock: it stays so
+        good = there and bill is not None and self.payable(bill, cst(now_us).date())
         self.ways["withdrawn" if good else "withdrawal refused"] += 1
         if good:
             self.status[number] = "WITHDRAWN"
