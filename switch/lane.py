@@ -153,6 +153,11 @@ class Lane:
         self._batch = batch
         self._write()
 
+    def _go_on(self) -> None:
+        """The next batch; or, with nothing left to do, whoever waits for just that."""
+        self._begin()
+        self._look_drained()
+
     def _gather(self) -> list[Job]:
         """Fair shares of the banks up to batch_max (wire.md section 6, rule 9); each bank's own in order.
 
@@ -245,8 +250,7 @@ class Lane:
             self._alone.extend(batch)
         else:
             self._answer_all(batch, Code.MALFUNCTION)
-        self._begin()
-        self._look_drained()
+        self._go_on()
 
     # the store is away
 
@@ -282,8 +286,7 @@ class Lane:
             return
         self._log.info("store back")
         self.state, self._tries, self._written = State.IDLE, 0, self._clock.seconds()
-        self._begin()
-        self._look_drained()
+        self._go_on()
 
     def _probe_ended(self) -> None:
         self._busy = False
@@ -309,12 +312,10 @@ class Lane:
                 self._go_out(result)
             else:
                 self._log.warning("fault in a probe", fault=result)
-                self._begin()
-                self._look_drained()
+                self._go_on()
             return
         self._written = self._clock.seconds()
-        self._begin()
-        self._look_drained()
+        self._go_on()
 
     # a commit in doubt
 

@@ -37,6 +37,11 @@ def nearest_date(mmdd: str, near: Date) -> Date:
     return moment.date()
 
 
+def due_date(moment: datetime, cutover: str) -> Date:
+    """The date that is open then, if every cut-over, at HH:MM:SS, was made by the clock."""
+    return moment.date() + timedelta(days=int(f"{moment:%H:%M:%S}" >= cutover))
+
+
 def as_int(day: Date) -> int:
     """YYYYMMDD, as the switch writes it."""
     return int(f"{day:%Y%m%d}")

@@ -47,7 +47,6 @@ class Place(Protocol):
     cores: list[Core]
     operator: Store  # an operator's own way into the books
     healing: bool
-    healthy_since: float
 
     def connect(self, core: Core) -> tuple[Wire, Node] | None: ...
     def make_room(self, core: Core) -> None: ...

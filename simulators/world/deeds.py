@@ -44,9 +44,10 @@ def burst(core: Core, count: int) -> None:
 def crowd(core: Core, count: int) -> None:
     """Many of the shortest that go into the books, as one piece, on each of the bank's lines."""
     found = core.some(lambda said: said.proc == PAY and said.mti[:2] == "02")
-    for line in core.standing() if found is not None else ():
+    if found is None:
+        return
+    for line in core.standing():
         for _ in range(count if line.on else 0):
-            assert found is not None
             core.offer(_undo(core, found, "0400", found.said.proc, "", found.said.amount), line)
 
 

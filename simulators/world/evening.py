@@ -20,10 +20,7 @@ from shebao.reconcile.run import Desk
 from .. import statements
 from .almanac import as_int
 from .core import Place
-
-
-class Interrupted(Exception):
-    """The command was killed between two of its steps."""
+from .stage import Killed
 
 
 def bank_file(world: Place) -> bool:
@@ -79,7 +76,7 @@ def _run(world: Place, bank: str, day: Date, dies_after: int) -> str:
     def lock(book_id: int) -> Iterator[Connection]:
         left[0] -= 1
         if left[0] < 0:
-            raise Interrupted
+            raise Killed
         with world.operator.writing() as connection:
             yield connection
 
@@ -89,7 +86,7 @@ def _run(world: Place, bank: str, day: Date, dies_after: int) -> str:
         return reconcile.run(desk, bank, book_id, spec, as_int(day)).state
     except (BadFile, reconcile.Refused):
         return "refused"
-    except Interrupted:
+    except Killed:
         return "interrupted"
 
 

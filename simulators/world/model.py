@@ -16,7 +16,7 @@ from typing import Final
 
 from shebao.codecs.statement import StatementLine
 
-from .almanac import check_digit_ok, cst, mod_11_10, nearest, nearest_date
+from .almanac import check_digit_ok, cst, due_date, mod_11_10, nearest, nearest_date
 from .questions import inquire, totals
 from .said import KEPT, KIND, PAY, VOID, DetailLine, Expected, Item, Said, Taken, Told, Voided
 from .stage import Payer, PrintedBill
@@ -362,8 +362,7 @@ class Model:
         if day != self.open[bank] + DAY:
             return f"cut-over of {bank} by the clock from {self.open[bank]} to {day}"
         latest = cst(latest_us)
-        first = latest.date() if f"{latest:%H:%M:%S}" < at else latest.date() + DAY
-        if day > first:
+        if day > due_date(latest, at):
             return f"cut-over of {bank} by the clock to {day}, though no clock was past {latest}"
         self.open_next(bank)
         self.ways["cutover by the clock"] += 1
@@ -386,8 +385,8 @@ class Model:
     def withdraw(self, number: str, now_us: int) -> bool:
         """Whether an operator's withdrawal was to be done."""
         bill = self.bills.get(number)
-        there = bill is not None and self.status[number] != "EXPIRED"  # by whatever clock: it stays so
-        good = there and bill is not None and self.payable(bill, cst(now_us).date())
+        good = bill is not None and self.payable(bill, cst(now_us).date())
+        good = good and self.status[number] != "EXPIRED"  # by whatever clock: it stays so
         self.ways["withdrawn" if good else "withdrawal refused"] += 1
         if good:
             self.status[number] = "WITHDRAWN"

@@ -221,8 +221,7 @@ class Tap:
     ) -> None:
         self._store, self._mishap, self._writer = store, mishap, writer
         self._witness, self._node = witness, node
-        self._well = True  # how the latest work ended
-        self._ours = False  # it ended by a fault of our own, not of the store
+        self._ended = ""  # how the latest work did: "well", "failed"; by a fault of our own: ""
         self._latest: Sequence[Request] = ()
 
     def transact(self, requests: Sequence[Request], now_us: Callable[[], int], encode: Encode) -> list[Answer]:
@@ -239,7 +238,7 @@ class Tap:
                 raise Stumble
             return encode(request, decision)
 
-        self._mishap.committed = self._well = self._ours = False
+        self._mishap.committed, self._ended = False, ""
         self._witness.began(self._node, requests)
         self._latest = requests
         try:
@@ -248,50 +247,47 @@ class Tap:
             if self._mishap.committed:
                 self._witness.committed(self._node, requests, moments[-1], stumbled)
             if isinstance(fault, StoreError | CommitInDoubt):
-                self._blame(fault)
-                self._witness.store_failed(self._node, requests, fault)
+                self._failed(requests, fault)
             elif isinstance(fault, Stumble):
-                self._ours = True
                 self._witness.own_fault(self._node, requests)
             raise
         if self._mishap.committed:
             self._witness.committed(self._node, requests, moments[-1], stumbled)
-        if self._mishap.hangs:
-            self._witness.store_failed(self._node, requests, CommitInDoubt())
-        else:
-            self._well = True
+        self._end(requests)
         return answers
 
     def told(self) -> None:
         """The lane is told now what its latest work came to."""
-        if self._well:
+        if self._ended == "well":
             self._witness.store_worked(self._node, self._latest)
-        elif not self._ours:
+        elif self._ended:
             self._witness.failure_known(self._node)
 
     def ping(self) -> None:
-        self._well, self._ours, self._latest = False, False, ()
+        self._ended, self._latest = "", ()
         self._mishap.is_ping = True
         try:
             self._store.ping()
         except (StoreError, CommitInDoubt) as fault:
-            self._blame(fault)
-            self._witness.store_failed(self._node, [], fault)
-            raise
-        except Stumble:
-            self._ours = True
+            self._failed([], fault)
             raise
         finally:
             self._mishap.is_ping = False
-        if self._mishap.hangs:
-            self._witness.store_failed(self._node, [], CommitInDoubt())
-        else:
-            self._well = True
+        self._end([])
 
-    def _blame(self, fault: Exception) -> None:
-        """A store that fails although nothing was done to it: wrong SQL, a broken constraint, rows that do not fit."""
+    def _end(self, requests: Sequence[Request]) -> None:
+        """Nothing was raised: it went well, or hangs and will be given up."""
+        if self._mishap.hangs:
+            self._failed(requests, CommitInDoubt())
+        else:
+            self._ended = "well"
+
+    def _failed(self, requests: Sequence[Request], fault: Exception) -> None:
+        """One that fails although nothing was done to it: wrong SQL, a broken constraint, rows that do not fit."""
+        self._ended = "failed"
         if not self._mishap.acted:
             self._witness.fault(f"the store failed by itself: {fault}")
+        self._witness.store_failed(self._node, requests, fault)
 
     def reconnect(self) -> None:
         self._store.reconnect()

@@ -7,15 +7,14 @@ Not what it answers: that is the judge's, which this tells.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date as Date
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from shebao.ledger.anchor import FOLDER
 from shebao.switch.lane import State
 from shebao.switch.line import READ_BYTES
 
-from .almanac import cst
+from .almanac import cst, due_date
 from .audit import signed_last
 from .core import Place
 from .lines import BankLine
@@ -26,21 +25,15 @@ BACK_S: Final = 15.0  # a store that works again is used again by then
 STOP_SLACK_S: Final = 5.0
 LOOK_AT_HEADS: Final = 5  # every so many seconds
 BEAT_SLACK_S: Final = 4.0  # a line begins once its keys were read, and a timer looks once a second
-CUT_OVER_HOUR: Final = 23
+CUT_OVER: Final = "23:00:00"  # of every bank here
 FRAME_BYTES: Final = 2048  # more than any message here has
 CALLS_MAX: Final = 5_000  # that may wait at a time, timers of all lines and bytes on their way included
-
-
-def due_date(now_us: int) -> Date:
-    """The date that is open at a time, if all cut-overs were made by the clock."""
-    now = cst(now_us)
-    return now.date() + timedelta(days=int(now.hour >= CUT_OVER_HOUR))
 
 
 def until_cut_over_s(now_us: int) -> float:
     """Seconds until the clock strikes; the next day's, when it is about to."""
     now = cst(now_us)
-    evening = now.replace(hour=CUT_OVER_HOUR, minute=0, second=0, microsecond=0)
+    evening = datetime.fromisoformat(f"{now:%Y-%m-%d} {CUT_OVER}")
     if now >= evening - timedelta(seconds=3):
         evening += timedelta(days=1)
     return (evening - now).total_seconds()
@@ -61,7 +54,7 @@ class Watch:
         for bank, post in node.daemon.posts.items() if node.daemon is not None else ():
             if post.bank.keys.newest is None:
                 self._fault(f"{node.name} lets {bank} in without having read its key")
-        due = due_date(node.wall.now_us())
+        due = due_date(cst(node.wall.now_us()), CUT_OVER)
         for bank, day in self._world.model.open.items():
             if day < due:
                 self._fault(f"{node.name} lets {bank} in with {day} open, due is {due}")
@@ -82,11 +75,11 @@ class Watch:
 
     def is_level(self) -> bool:
         """Whether the clock has made all cut-overs that are due."""
-        due = due_date(self._world.nodes[0].wall.now_us())
+        due = due_date(cst(self._world.nodes[0].wall.now_us()), CUT_OVER)
         return all(day >= due for day in self._world.model.open.values())
 
     def _look_whether_behind(self, node: Node) -> None:
-        due = due_date(node.wall.now_us())
+        due = due_date(cst(node.wall.now_us()), CUT_OVER)
         behind = {f"the cut-over of {bank}" for bank, day in self._world.model.open.items() if day < due}
         behind |= {f"the new key of {core.bank}" for core in self._world.cores if not node.knows(core.bank)}
         if not self._is_at_ease(node):

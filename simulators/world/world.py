@@ -20,7 +20,7 @@ from typing import Final
 from shebao.codecs.settings import Limits
 
 from . import audit, deeds, mishaps
-from .almanac import cst
+from .almanac import cst, due_date
 from .core import Core, all_lines
 from .judge import Judge
 from .model import Model
@@ -85,9 +85,7 @@ class World:
         self.scene.settings = replace(self.scene.settings, limits=limits)
         banks = self.scene.settings.banks
         cutovers = {bank: f"{one.cutover:%H:%M:%S}" for bank, one in banks.items()}
-        today = plan.start.date()
-        late = plan.start.strftime("%H:%M:%S") >= cutovers["rcb"]
-        opened = {bank: today + timedelta(days=int(late)) for bank in banks}
+        opened = {bank: due_date(plan.start, cutover) for bank, cutover in cutovers.items()}
         self.model = Model(
             {bank: one.institution for bank, one in banks.items()}, opened, self.scene.payers, limits.reply_deadline_s,
             {bank: one.number for bank, one in banks.items()},
