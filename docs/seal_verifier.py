@@ -16,6 +16,8 @@ EVENT = """book_id, seq, date, at_us, kind, key_class, trace, mti, proc, amount,
     origin_seq, bill_move, operator, reason, reply"""
 PAYMENT = "date, kind, receipt, trace, moment, stan, rrn, terminal, branch, channel, bill, amount"
 TRANSFER = "line, date, debit, credit, amount"
+RULING = """proposal_id, exception_id, action, bill, maker, maker_reason, maker_from, made_us, checker_from, reference,
+    received_on"""
 OWN = "WHERE book_id = ? AND seq = ?"
 STRAY = "SELECT book_id, seq FROM {} EXCEPT SELECT book_id, seq FROM event"
 
@@ -34,6 +36,10 @@ def check_tables(db, faults):
             text += "".join(record("P", row) for row in db.execute(f"SELECT {PAYMENT} FROM payment {OWN}", key))
             moved = db.execute(f"SELECT {TRANSFER} FROM transfer {OWN} ORDER BY line", key)
             text += "".join(record("T", row) for row in moved)
+            decided = db.execute(f"SELECT {RULING} FROM ruling {OWN}", key).fetchall()
+            text += "".join(record("D", row) for row in decided)
+            shares = db.execute(f"SELECT date, side, fen FROM share {OWN} ORDER BY date, side", key)
+            text += "".join(record("S", row) for row in shares)
             if event[1] != number + 1:
                 faults.append(f"event {book}/{event[1]}: {number + 1} is not there")
             if hashlib.sha256(seal + text.encode()).digest() != stored:
@@ -41,10 +47,11 @@ def check_tables(db, faults):
             number, seal = event[1], stored
             seals[book, number] = seal
             if event[16]:
-                ways.setdefault(event[10][:19], []).append(event[16].split(">"))
+                bill = (decided and decided[0][3]) or event[10]
+                ways.setdefault(bill[:19], []).append(event[16].split(">"))
         if (next_seq, head) != (number + 1, seal):
             faults.append(f"book {book}: its head is not that of its last event, {number}")
-    for table in ("payment", "transfer"):
+    for table in ("payment", "transfer", "ruling", "share"):
         faults += [f"{table} {book}/{seq}: belongs to no event" for book, seq in db.execute(STRAY.format(table))]
     for number, status in db.execute("SELECT number, status FROM bill ORDER BY number"):
         way = ways.pop(f"{number:019d}", [])

@@ -35,6 +35,34 @@ REPLY_DEADLINE_US: Final = Limits.reply_deadline_s * 1_000_000  # unless the con
 BUREAU_BOOK_ID: Final = 0  # the book of what is no bank's: withdrawals
 
 
+class Proposal(NamedTuple):
+    """A row of `proposal`: what a maker asks for and a checker judges (settlement.md section 5, Decisions).
+
+    `id` 0: not stored yet, only asked whether it could be approved.
+    """
+
+    book_id: int
+    id: int
+    exception_id: int  # 0: about funds, or a file
+    action: str  # see `desk.RULES`
+    bill: str
+    amount: int
+    dates: str  # "20261123 20261124"
+    parts: str  # of a sweep: "170:1530000 390:48000"
+    reference: str
+    received_on: int
+    maker: str
+    maker_reason: str
+    maker_from: str  # user id and host
+    made_us: int
+    state: str = "WAITING"  # WAITING APPROVED REJECTED
+    checker: str = ""
+    checker_reason: str = ""
+    checker_from: str = ""
+    judged_us: int = 0
+    seq: int = 0  # event that booked it
+
+
 class Original(NamedTuple):
     """DE90 taken apart, its year resolved: the message that a reversal or void speaks of."""
 
@@ -72,8 +100,10 @@ class Request(NamedTuple):
     original: Original | None = None
     original_text: str = ""  # DE90 as received: part of the content that a repeat may not change
     totals: Mapping[int, str] = {}  # 74-77 86-89 97 of an 0500
-    operator: str = ""  # of a command's act, "clock" or the bank's key for a cut-over
+    operator: str = ""  # of a command's act (of a proposal the checker), "clock" or the bank's key for a cut-over
     reason: str = ""
+    operator_from: str = ""  # the checker's user id and host
+    proposal: Proposal | None = None  # what the checker approves, as he saw it
 
 
 class Bill(NamedTuple):
@@ -114,8 +144,14 @@ class Payment(NamedTuple):
     bill: str  # 20 digits as received, of a bill that need not exist
     amount: int
     suspense: bool  # the amount stands in suspense, not on the bill; a void's reversal may set it
-    state: str  # LIVE REVERSED VOIDED
-    undone_seq: int | None = None  # event of the void or reversal that holds now: a void reversed since is not it
+    state: str  # LIVE REVERSED VOIDED REFUNDED
+    undone_seq: int | None = None  # event that undid it and holds now: a void reversed since is not it
+    on_bill: str = ""  # the bill that it pays, where an operator put it onto another than `bill`
+
+    @property
+    def pays(self) -> str:
+        """The bill that it stands on, unless it is in suspense."""
+        return self.on_bill or self.bill
 
 
 class Event(NamedTuple):
@@ -128,7 +164,7 @@ class Event(NamedTuple):
     seq: int
     date: int  # settlement date, as given at commit
     at_us: int
-    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop
+    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop; desk.KINDS
     key_class: int
     trace: int
     mti: str
@@ -139,7 +175,9 @@ class Event(NamedTuple):
     stan: str
     rrn: str
     code: str
-    origin_seq: int | None  # payment of a void or reversal; void of an unvoid; payment retold by an advice
+    # payment of a void or reversal; void of an unvoid; payment retold by an advice; of a decision the payment that it
+    # moves, of one that undoes a decision that decision
+    origin_seq: int | None
     bill_move: str  # "OUTSTANDING>PAID", or empty
     operator: str
     reason: str
@@ -202,18 +240,81 @@ class Suspense(NamedTuple):
 
 
 class ExceptionItem(NamedTuple):
-    """An exception that the wire opens; the worklist's own columns are in `schema_day`."""
+    """A row of `exception`. The wire opens and closes its own; the rest is a run's, or a decision's, to fill in."""
 
     book_id: int
-    id: int
+    id: int  # 0: not stored yet
     date: int
-    item_class: str  # SUSPENSE LATE_REVERSAL
-    state: str  # OPEN CLOSED here
-    seq: int  # of the event that opened it
+    item_class: str
+    state: str  # OPEN PROPOSED CARRIED DECIDED CLOSED
+    seq: int  # of the event that opened it, 0: none
     trace: int
     bill: str
     amount: int
     opened_us: int
+    proposal: str = ""
+    ledger_json: str = ""
+    bank_json: str = ""
+    item_key: str = ""
+    ledger_date: int = 0
+    moved_fen: int = 0
+    gap_fen: int = 0  # the bank's net less the ledger's, in `date`
+    answer_date: int = 0  # where a later line of the bank answers it
+    answer_fen: int = 0
+    corrected_fen: int = 0  # of the due, by its decisions
+    left_fen: int = 0  # of the gap, knowingly, by the last decision
+    decided_seq: int = 0
+    decided_date: int = 0
+    payment_seq: int = 0  # that its decision booked
+
+    @property
+    def remaining_fen(self) -> int:
+        """What is still between the bank's net and the due, by this exception."""
+        return self.gap_fen + self.answer_fen - self.corrected_fen
+
+    @property
+    def due_date(self) -> int:
+        """Where its corrections count (settlement.md section 6)."""
+        return self.answer_date or self.date
+
+
+class Ruling(NamedTuple):
+    """A row of `ruling`: what two people decided, sealed with the event that it became."""
+
+    book_id: int
+    seq: int
+    proposal_id: int
+    exception_id: int
+    action: str
+    bill: str  # that the event moved
+    maker: str
+    maker_reason: str
+    maker_from: str
+    made_us: int
+    checker_from: str
+    reference: str
+    received_on: int
+
+
+class Share(NamedTuple):
+    """A row of `share`: what an event changes of the money due, or received, for a date."""
+
+    book_id: int
+    seq: int
+    date: int
+    side: str  # "due" "received"
+    fen: int
+
+
+class DateMoney(NamedTuple):
+    """What decides a closed date's state, and how a receipt is shared out."""
+
+    book_id: int
+    date: int
+    agrees: bool  # the bank's file is accepted, and none is to replace it
+    undecided: int  # exceptions, but for carried ones and suspense
+    due: int
+    received: int
 
 
 class Person(NamedTuple):
@@ -239,6 +340,12 @@ class Effects(NamedTuple):
     exception: ExceptionItem | None = None  # new, or changed (same key)
     days: tuple[Day, ...] = ()  # changed or new, whole rows
     book: Book | None = None  # changed by more than the counters that `apply` advances
+    told: Request | None = None  # as the event tells it, where an operator books what a bank's line tells
+    other_after: Payment | None = None  # a second changed row
+    case: ExceptionItem | None = None  # the exception that was decided, changed
+    ruling: Ruling | None = None
+    shares: tuple[Share, ...] = ()
+    proposal: Proposal | None = None  # changed
 
 
 class Decision(NamedTuple):
@@ -273,6 +380,7 @@ class Facts:
       every payment above; for an inquiry the bills of the payer.
     - `by_payer`, `people`: the person asked for by `ID`, or found by card; `cards`: DE2 of inquiry and payment.
     - `suspense`, `exceptions`: of every payment above that is in suspense, or was once.
+    - of a proposal what `load_desk` says.
     """
 
     now_us: int
@@ -289,6 +397,12 @@ class Facts:
     cards: dict[str, Person | None] = field(default_factory=dict)  # by card
     suspense: dict[tuple[int, int], Suspense] = field(default_factory=dict)
     exceptions: dict[tuple[int, int], ExceptionItem] = field(default_factory=dict)
+    proposals: dict[tuple[int, int], Proposal] = field(default_factory=dict)  # (book, id)
+    acts: dict[tuple[int, int], Event] = field(default_factory=dict)  # (book, seq): what a proposal speaks of
+    entries: dict[tuple[int, int], list[Transfer]] = field(default_factory=dict)  # of those events
+    shares: dict[tuple[int, int], list[Share]] = field(default_factory=dict)  # of those events
+    referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference), oldest first
+    money: dict[tuple[int, int], DateMoney] = field(default_factory=dict)  # (book, date)
     # what the batch has decided, in order, for the store to write
     new_events: list[Event] = field(default_factory=list)
     new_transfers: list[Transfer] = field(default_factory=list)
@@ -300,6 +414,9 @@ class Facts:
     changed_exceptions: dict[tuple[int, int], ExceptionItem] = field(default_factory=dict)
     changed_days: dict[tuple[int, int], Day] = field(default_factory=dict)
     changed_books: dict[int, Book] = field(default_factory=dict)
+    new_rulings: list[Ruling] = field(default_factory=list)
+    new_shares: list[Share] = field(default_factory=list)
+    changed_proposals: dict[tuple[int, int], Proposal] = field(default_factory=dict)
 
     def bank_of(self, book_id: int) -> str:
         """The bank whose book this is; its own batch need not hold that book."""

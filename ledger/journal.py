@@ -10,7 +10,21 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from .facts import Bill, Book, Day, Decision, Effects, Event, ExceptionItem, Facts, Payment, Request, Transfer
+from .facts import (
+    Bill,
+    Book,
+    Day,
+    Decision,
+    Effects,
+    Event,
+    ExceptionItem,
+    Facts,
+    Payment,
+    Request,
+    Ruling,
+    Share,
+    Transfer,
+)
 
 GENESIS: Final = bytes(32)  # the seal before the first event of a book
 FIELD: Final = "\x1f"  # between the fields of a record
@@ -18,8 +32,8 @@ RECORD: Final = "\x1e"  # between records
 
 # -- accounts ---------------------------------------------------------------------------------------------
 
-# cause -> (debit, credit). `clearing`, `special` and `suspense` are a bank's; `fund` stands for one transfer
-# per insurance part. The mirror image, of a reversal or void, swaps the columns.
+# cause -> (debit, credit). `fund` and `treasury` stand for one transfer per insurance part, the others are a bank's.
+# The mirror image, of a reversal or void, swaps the columns.
 ENTRIES: Final = {
     "payment": ("clearing", "fund"),
     "suspense": ("clearing", "suspense"),
@@ -28,7 +42,11 @@ ENTRIES: Final = {
     "returned by transfer": ("suspense", "special"),
     "received": ("special", "clearing"),
     "paid back": ("clearing", "special"),
+    "refunded": ("fund", "refund"),
+    "refund paid": ("refund", "special"),
+    "swept": ("treasury", "special"),
 }
+BY_TYPE: Final = frozenset({"fund", "treasury"})  # accounts of an insurance type
 
 
 def money(bank: str, cause: str, parts: tuple[tuple[str, int], ...] | int) -> tuple[tuple[str, str, int], ...]:
@@ -62,7 +80,7 @@ def transfers(book: Book, entries: Iterable[tuple[str, str, int]]) -> tuple[Tran
 
 
 def _of(account: str, bank: str, kind: str) -> str:
-    return f"fund:{kind}" if account == "fund" else f"{account}:{bank}"
+    return f"{account}:{kind if account in BY_TYPE else bank}"
 
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWX"  # 32 characters, none of I O Y Z
@@ -76,13 +94,17 @@ def auth_id(receipt: str) -> str:
 
 # -- seal -------------------------------------------------------------------------------------------------
 
-def canonical(event: Event, payment: Payment | None, moved: Iterable[Transfer]) -> bytes:
+def canonical(
+    event: Event, payment: Payment | None, moved: Iterable[Transfer], ruling: Ruling | None = None,
+    shares: Iterable[Share] = (),
+) -> bytes:  # fmt: skip
     """The sealed bytes of one event (settlement.md section 2, Seal).
 
     UTF-8 text; records end with 0x1E, their fields are separated by 0x1F; ints in decimal, an absent one
     empty, the reply in lower-case hex. Records: `E`, the event; `P`, the payment that it took, if it took
-    one; `T`, each of its transfers in line order. Left out: the seal itself, and what later events change
-    (a payment's `suspense`, `state`, `undone_seq`: whether it went to suspense its transfers tell).
+    one; `T`, each of its transfers in line order; `D`, the decision behind it, and `S`, each of its shares
+    by date and side. Left out: the seal itself, and what later events change (a payment's `suspense`,
+    `state`, `undone_seq`, `on_bill`: whether it went to suspense its transfers tell).
     """
     e = event
     origin = "" if e.origin_seq is None else e.origin_seq
@@ -99,6 +121,10 @@ def canonical(event: Event, payment: Payment | None, moved: Iterable[Transfer]) 
         )
     for t in moved:
         text += f"T\x1f{t.line}\x1f{t.date}\x1f{t.debit}\x1f{t.credit}\x1f{t.amount}\x1e"
+    if ruling is not None:
+        text += FIELD.join(["D", *map(str, ruling[2:])]) + RECORD
+    for s in shares:
+        text += f"S\x1f{s.date}\x1f{s.side}\x1f{s.fen}\x1e"
     return text.encode("utf-8")
 
 
@@ -124,8 +150,9 @@ def apply(facts: Facts, request: Request, decision: Decision, reply_tail: bytes)
     if effects is None or decision.replay is not None:
         return
     before = facts.books[request.book_id]
-    event = _event(before, facts.now_us, request, decision, effects, reply_tail)
-    event = event._replace(seal=seal(before.seal, canonical(event, effects.payment, effects.transfers)))
+    event = _event(before, facts.now_us, effects.told or request, decision, effects, reply_tail)
+    sealed = canonical(event, effects.payment, effects.transfers, effects.ruling, effects.shares)
+    event = event._replace(seal=seal(before.seal, sealed))
     book = (effects.book or before)._replace(
         next_seq=before.next_seq + 1,
         next_exception=before.next_exception + _opens_exception(before, effects.exception),
@@ -209,13 +236,22 @@ def _remember(facts: Facts, effects: Effects) -> None:
         facts.payments[key] = changed
         written = facts.new_payments if key in facts.new_payments else facts.changed_payments
         written[key] = changed
-    early, suspense, item = effects.early, effects.suspense, effects.exception
+    if effects.other_after is not None:
+        other = effects.other_after
+        facts.payments[other.book_id, other.seq] = facts.changed_payments[other.book_id, other.seq] = other
+    early, suspense = effects.early, effects.suspense
     if early is not None:
         facts.early[early.book_id, early.trace, early.proc] = early
         facts.new_early.append(early)
     if suspense is not None:
         key = suspense.book_id, suspense.seq
         facts.suspense[key] = facts.changed_suspense[key] = suspense
-    if item is not None:
-        key = item.book_id, item.id
-        facts.exceptions[key] = facts.changed_exceptions[key] = item
+    for item in (effects.exception, effects.case):
+        if item is not None:
+            key = item.book_id, item.id
+            facts.exceptions[key] = facts.changed_exceptions[key] = item
+    if effects.ruling is not None:
+        facts.new_rulings.append(effects.ruling)
+        facts.new_shares.extend(effects.shares)
+    if effects.proposal is not None:
+        facts.changed_proposals[effects.proposal.book_id, effects.proposal.id] = effects.proposal

@@ -131,7 +131,8 @@ payment = Table(
     Column("amount", BigInteger, nullable=False),
     Column("suspense", Integer, nullable=False),
     Column("state", String, nullable=False),
-    Column("undone_seq", BigInteger),  # event of the void or reversal that holds now
+    Column("undone_seq", BigInteger),  # event of the void, reversal or decision that holds now
+    Column("on_bill", String, nullable=False, server_default=""),  # the bill it pays, where that is not `bill`
     sqlite_with_rowid=False,
 )
 

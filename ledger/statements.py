@@ -13,12 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Column, Dialect, Select, Table, bindparam, select, text
 
 from . import schema
-from .schema_day import exception
+from .schema_day import exception, proposal, ruling, share
 
 KEYS_MAX: Final = 512  # in one statement
 
 _UNPAID: Final = "status IN ('OUTSTANDING', 'EXPIRED')"
-EXCEPTION_COLUMNS: Final = tuple(list(exception.c)[:10])  # the wire's own; the rest is the worklist's
 
 
 class Statements:
@@ -31,10 +30,11 @@ class Statements:
         self.books = self._text(select(schema.book).order_by(schema.book.c.book_id))
         self.open_imports = self._text(select(schema.open_import.c.import_id))
         self.update_book = self._update(schema.book, key=1)
-        self.update_payment = self._update(schema.payment, key=2, only=("suspense", "state", "undone_seq"))
+        self.update_payment = self._update(schema.payment, key=2, only=("suspense", "state", "undone_seq", "on_bill"))
         self.upsert_day = self._upsert(schema.day, tuple(schema.day.c), key=2)
         self.upsert_suspense = self._upsert(schema.suspense, tuple(schema.suspense.c), key=2)
-        self.upsert_exception = self._upsert(exception, EXCEPTION_COLUMNS, key=2, only=("state",))
+        self.upsert_exception = self._upsert(exception, tuple(exception.c), key=2)
+        self.upsert_proposal = self._upsert(proposal, tuple(proposal.c), key=2)
         self.upsert_person = self._upsert(schema.person, tuple(schema.person.c), key=1)
         self.insert_early = self._insert(schema.early, tuple(schema.early.c)) + " ON CONFLICT DO NOTHING"
         self.move_bill = (
@@ -137,7 +137,12 @@ _SELECTS: Final = {
     "early": _in_book(schema.early, "trace"),
     "payments": _in_book(schema.payment, "seq"),
     "suspense": _in_book(schema.suspense, "seq"),
-    "exceptions": _in_book(exception, "id", *EXCEPTION_COLUMNS),
+    "exceptions": _in_book(exception, "id"),
+    "proposals": _in_book(proposal, "id"),
+    "acts": _in_book(schema.event, "seq"),
+    "entries": _in_book(schema.transfer, "seq"),
+    "shares": _in_book(share, "seq"),
+    "rulings by reference": _in_book(ruling, "reference"),
     "bills": _bills(lock=False),
     "bills locked": _bills(lock=True),
     "payable of": _payable_of,

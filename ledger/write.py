@@ -5,7 +5,7 @@ Rows are written in key order, so that pages are touched once. Nothing is decide
 
 from __future__ import annotations
 
-from . import schema
+from . import schema, schema_day
 from .backend import Backend, StoreError
 from .facts import Facts
 
@@ -22,7 +22,8 @@ def write(backend: Backend, facts: Facts) -> None:
     if facts.new_transfers:
         backend.insert(schema.transfer, sorted(facts.new_transfers))
     if facts.changed_payments:
-        changed = [(int(p.suspense), p.state, p.undone_seq, *key) for key, p in sorted(facts.changed_payments.items())]
+        moved = sorted(facts.changed_payments.items())
+        changed = [(int(p.suspense), p.state, p.undone_seq, p.on_bill, *key) for key, p in moved]
         backend.change(texts.update_payment, changed)
     if facts.new_early:
         backend.change(texts.insert_early, facts.new_early)
@@ -30,6 +31,12 @@ def write(backend: Backend, facts: Facts) -> None:
         backend.change(texts.upsert_exception, list(facts.changed_exceptions.values()))
     if facts.changed_suspense:
         backend.change(texts.upsert_suspense, list(facts.changed_suspense.values()))
+    if facts.new_rulings:
+        backend.insert(schema_day.ruling, facts.new_rulings)
+    if facts.new_shares:
+        backend.insert(schema_day.share, facts.new_shares)
+    if facts.changed_proposals:
+        backend.change(texts.upsert_proposal, list(facts.changed_proposals.values()))
     if facts.changed_days:
         backend.change(texts.upsert_day, list(facts.changed_days.values()))
     if facts.changed_books:

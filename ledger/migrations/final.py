@@ -13,6 +13,8 @@ from typing import Final
 FINAL: Final[dict[str, tuple[str, ...]]] = {
     "event": (),
     "transfer": (),
+    "ruling": (),
+    "share": (),
     "payment": (
         "book_id", "seq", "date", "kind", "receipt", "trace", "moment", "stan", "rrn", "terminal", "branch", "channel",
         "bill", "amount",

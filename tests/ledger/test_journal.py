@@ -74,7 +74,7 @@ def test_every_sealed_column_changes_the_bytes(town) -> None:
             changed = event._replace(**{name: other[type(value)] if value is not None else 99})
             assert journal.canonical(changed, payment, rows) != sealed, name
     for name, value in payment._asdict().items():
-        if name not in ("book_id", "seq", "suspense", "state", "undone_seq"):
+        if name not in ("book_id", "seq", "suspense", "state", "undone_seq", "on_bill"):
             assert journal.canonical(event, payment._replace(**{name: other[type(value)]}), rows) != sealed, name
     for name in ("line", "date", "debit", "credit", "amount"):
         changed_row = rows[0]._replace(**{name: other[type(getattr(rows[0], name))]})

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _journal()
     _aside()
     _end_of_day()
+    _desk()
     op.execute("INSERT INTO pulse (id, beats, imports) VALUES (1, 0, 0)")
     for statement in keep_final(op.get_bind().dialect.name):
         op.execute(statement)
@@ -156,6 +157,7 @@ def _journal() -> None:
         sa.Column("suspense", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("undone_seq", sa.BigInteger(), nullable=True),
+        sa.Column("on_bill", sa.String(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("book_id", "seq"),
         sqlite_with_rowid=False,
     )
@@ -232,6 +234,14 @@ def _end_of_day() -> None:
         sa.Column("item_key", sa.String(), server_default="", nullable=False),
         sa.Column("ledger_date", sa.Integer(), server_default="0", nullable=False),
         sa.Column("moved_fen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("gap_fen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("answer_date", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("answer_fen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("corrected_fen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("left_fen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("decided_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("decided_date", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("payment_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("book_id", "id"),
     )
     op.create_index("exception_date", "exception", ["book_id", "date"], unique=False)
@@ -247,6 +257,7 @@ def _end_of_day() -> None:
         sa.Column("reversals", sa.BigInteger(), nullable=False),
         sa.Column("reversals_fen", sa.BigInteger(), nullable=False),
         sa.Column("classes_json", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("replaced_by", sa.String(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("book_id", "date"),
     )
     op.create_table(
@@ -270,3 +281,77 @@ def _end_of_day() -> None:
         sa.PrimaryKeyConstraint("book_id", "staged_us", "line"),
         sqlite_with_rowid=False,
     )
+
+
+def _desk() -> None:
+    op.create_table(
+        "told_totals",
+        sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("date", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("payments", sa.BigInteger(), nullable=False),
+        sa.Column("payments_fen", sa.BigInteger(), nullable=False),
+        sa.Column("reversals", sa.BigInteger(), nullable=False),
+        sa.Column("reversals_fen", sa.BigInteger(), nullable=False),
+        sa.Column("ledger_payments", sa.BigInteger(), nullable=False),
+        sa.Column("ledger_payments_fen", sa.BigInteger(), nullable=False),
+        sa.Column("ledger_reversals", sa.BigInteger(), nullable=False),
+        sa.Column("ledger_reversals_fen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("book_id", "date"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "proposal",
+        sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("exception_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("bill", sa.String(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("dates", sa.String(), nullable=False),
+        sa.Column("parts", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("received_on", sa.Integer(), nullable=False),
+        sa.Column("maker", sa.String(), nullable=False),
+        sa.Column("maker_reason", sa.String(), nullable=False),
+        sa.Column("maker_from", sa.String(), nullable=False),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("checker", sa.String(), server_default="", nullable=False),
+        sa.Column("checker_reason", sa.String(), server_default="", nullable=False),
+        sa.Column("checker_from", sa.String(), server_default="", nullable=False),
+        sa.Column("judged_us", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("book_id", "id"),
+    )
+    op.create_index("proposal_exception", "proposal", ["book_id", "exception_id"], unique=False)
+    op.create_index("proposal_reference", "proposal", ["book_id", "reference"], unique=False)
+    op.create_table(
+        "ruling",
+        sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("proposal_id", sa.BigInteger(), nullable=False),
+        sa.Column("exception_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("bill", sa.String(), nullable=False),
+        sa.Column("maker", sa.String(), nullable=False),
+        sa.Column("maker_reason", sa.String(), nullable=False),
+        sa.Column("maker_from", sa.String(), nullable=False),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("checker_from", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("received_on", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("book_id", "seq"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "share",
+        sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("date", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(), nullable=False),
+        sa.Column("fen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("book_id", "seq", "date", "side"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("share_date", "share", ["book_id", "date"], unique=False)
