@@ -120,7 +120,8 @@ proposal = Table(
 Index("proposal_exception", proposal.c.book_id, proposal.c.exception_id)
 Index("proposal_reference", proposal.c.book_id, proposal.c.reference)
 
-# What two people decided, behind the event that it became; sealed with it. The checker's name and reason are the event's.
+# What two people decided, behind the event that it became; sealed with it. The checker's name and reason are the
+# event's own.
 ruling = Table(
     "ruling", metadata,
     Column("book_id", Integer, primary_key=True, autoincrement=False),
