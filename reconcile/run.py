@@ -117,7 +117,8 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
 
     known = set(bills.to_list())
     accepted = {date, *shelf.accepted_dates(conn, book_id, *shelf.around(date, OTHER_DATES))}
-    found = [row for row in findings(items, ours, theirs, book_id, now_us) if row.date in accepted]
+    unanswered = items.filter(pl.col("answer_date").is_null())  # what the bank took back itself closes
+    found = [row for row in findings(unanswered, ours, theirs, book_id, now_us) if row.date in accepted]
     mine = [row for row in stored if row.bill in known and row.date in accepted]
     to_write = changes(mine, found)
     due = shelf.due(conn, book_id, date) + _moved(to_write, stored, date)
