@@ -55,7 +55,8 @@ class Proposal(NamedTuple):
     maker_reason: str
     maker_from: str  # user id and host
     made_us: int
-    state: str = "WAITING"  # WAITING APPROVED REJECTED
+    state: str = "WAITING"  # WAITING APPROVED REJECTED; LAPSED: its exception changed meanwhile
+    before: str = ""  # the exception's state, which a rejection restores
     checker: str = ""
     checker_reason: str = ""
     checker_from: str = ""

@@ -110,7 +110,8 @@ proposal = Table(
     Column("maker_reason", String, nullable=False),
     Column("maker_from", String, nullable=False),  # user id and host
     Column("made_us", BigInteger, nullable=False),
-    Column("state", String, nullable=False),  # WAITING APPROVED REJECTED
+    Column("state", String, nullable=False),  # WAITING APPROVED REJECTED LAPSED
+    Column("before", String, nullable=False, server_default=""),  # the exception's state, which a rejection restores
     Column("checker", String, nullable=False, server_default=""),
     Column("checker_reason", String, nullable=False, server_default=""),
     Column("checker_from", String, nullable=False, server_default=""),

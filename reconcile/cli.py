@@ -1,19 +1,17 @@
 """`reconcile`: close a date, run it against the bank's file, see where things stand, print the day.
 
-Thin: options in, one call, words or JSON out. Deciding about exceptions and funds is announced and not here yet.
+Thin: options in, one call, words or JSON out. Deciding is in `desk_cli`, funds are in `funds_cli`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 import shebao
@@ -38,27 +36,18 @@ from . import report as report_page
 from . import shelf
 from . import status as status_screen
 from .close import write_day
-from .commands import OPEN, Context, Opened, Reconcile, bank_option, date_option, opened
+from .commands import OPEN, Context, Opened, Reconcile, bank_option, console, date_option, opened
 from .cutover import cut_over
+from .decisions import Who, ask, propose
+from .desk_cli import Place, approve_command, operator_option, place, propose_command, reject_command, tell_id
 from .figures import gather
+from .funds_cli import funds_command, payback, receive, refund, sweep
 from .inbox import BadFile
 from .match import CLASSES
 from .report import money
 from .run import run as run_date
+from .run import take_in
 from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
-
-PLAIN_WIDTH = 160
-LATER = {
-    "propose": "propose a decision about an exception",
-    "approve": "approve what another operator proposed",
-    "reject": "reject what another operator proposed",
-    "receive": "record money that a bank transferred",
-    "payback": "pay a bank back",
-    "refund": "refund a bill",
-    "sweep": "sweep money to the fiscal account",
-    "funds": "list money due and received",
-    "worklist": "export or import the worklist as XLSX",
-}
 
 
 @click.group(cls=Reconcile, name="reconcile")
@@ -126,22 +115,27 @@ def _print_foreseen(bank: str, date: int, cut: bool, as_json: bool) -> None:
 @bank_option()
 @date_option("The settlement date. Default: the latest closed one.")
 @click.option("--dry-run", is_flag=True, help="Show what a run would find; change nothing.")
-@click.option("--replace", is_flag=True, help="Put another file in the place of an accepted one (not available yet).")
-@click.option("--reason", default="", help="Why it is replaced.")
-@click.option("--operator", default="", help="Who asks for it.")
+@click.option("--replace", is_flag=True, help="Ask for another file in the place of the accepted one; two people do.")
+@click.option("--reason", default=None, help="--replace: why.")
+@operator_option
 @json_option
 @click.pass_obj
 def run(
-    context: Context, bank: str, date: int | None, dry_run: bool, replace: bool, reason: str, operator: str,
-    as_json: bool,
+    context: Context, bank: str, date: int | None, dry_run: bool, replace: bool, reason: str | None,
+    operator: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Match the bank's file of a date against the ledger."""
-    if replace:
-        raise Stop("run --replace is not available yet: it comes with the settlement desk; leave it out", USAGE)
-    with opened(context) as house:
+    if not replace and (reason is not None or operator is not None):
+        raise Stop("--reason and --operator belong to --replace", USAGE)
+    if replace and (dry_run or not (reason or "").strip()):
+        raise Stop("--replace needs --reason TEXT, and goes without --dry-run", USAGE)
+    with place(context) as here:
+        house = here.house
         one = bank_of(house.settings, bank)
         date = date or _latest(house, one)
         try:
+            if replace:
+                return _replace(here, one, date, here.who(operator, reason or ""), as_json)
             found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
         except BadFile as error:
             told_faults = (f"reconcile: {error.name}: {fault}" for fault in error.faults)
@@ -157,22 +151,33 @@ def run(
     return OPEN if found.exceptions_open else DONE
 
 
+def _replace(here: Place, one: BankSettings, date: int, who: Who, as_json: bool) -> int:
+    """Another file for an accepted date: read and checked now, taken by the next run once somebody has approved."""
+    before, file = take_in(here.house.desk, one.key, one.book_id, here.house.dialects[one.key].statement, date)
+    if before is None:
+        raise Stop(f"no file of {iso(date)} is accepted yet; type: reconcile run --bank {one.key}", REFUSED)
+    if before.digest == file.digest:
+        raise Stop("the file in the inbox is the one that is accepted: put the other one there first", REFUSED)
+    asked = ask(here.office, one.book_id, who, "replace", dates=str(date), reference=file.digest)
+    return tell_id(here, asked, propose(here.office, asked), as_json)
+
+
 def _print_run(
     bank: str, name: str, date: int, state: str, classes: dict[str, int], open_: int, dry_run: bool
 ) -> None:
-    console = _console()
-    console.print(f"[bold]{name} {bank}  {iso(date)}  {state}{' (dry run)' if dry_run else ''}[/]")
+    out = console()
+    out.print(f"[bold]{name} {bank}  {iso(date)}  {state}{' (dry run)' if dry_run else ''}[/]")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("类别 class")
     table.add_column("笔 items", justify="right")
     for item_class in CLASSES:
         if classes[item_class] or item_class == "MATCHED":
             table.add_row(f"{CHINESE[item_class]} {item_class}", f"{classes[item_class]:,}")
-    console.print(table)
+    out.print(table)
     if open_:
-        console.print(f"{open_:,} to look at; type: reconcile exceptions --bank {bank} --date {iso(date)}")
+        out.print(f"{open_:,} to look at; type: reconcile exceptions --bank {bank} --date {iso(date)}")
     else:
-        console.print("账平 balanced")
+        out.print("账平 balanced")
 
 
 # -- exceptions -----------------------------------------------------------------------------------------------------
@@ -225,7 +230,7 @@ def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
 
 
 def _print_exceptions(told: list[dict[str, Any]]) -> None:
-    console = _console()
+    out = console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
         ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
@@ -237,10 +242,10 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
             one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
             one["proposal"], str(one["age_days"]),
         )  # fmt: skip
-    console.print(table)
+    out.print(table)
     for item_class in dict.fromkeys(one["class"] for one in told):
         _, chinese, english = PROPOSALS[item_class]
-        console.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
+        out.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
 
 
 def _side(line: dict[str, Any]) -> str:
@@ -273,16 +278,16 @@ def status(context: Context, as_json: bool) -> int:
 
 
 def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
-    console = _console()
+    out = console()
     chinese, english = status_screen.verdict(banks)
-    console.print(f"[bold]{chinese}[/]  {english}\n")
+    out.print(f"[bold]{chinese}[/]  {english}\n")
     for one in banks.values():
         open_date = f"在收 open {iso(one.open_date)}" if one.open_date else "无账本 no book"
-        console.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
+        out.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
         for d in one.dates:
-            console.print(f"    {_status_line(d)}", soft_wrap=True)
+            out.print(f"    {_status_line(d)}", soft_wrap=True)
         if one.next:
-            console.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
+            out.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
 
 
 def _status_line(d: status_screen.Closed) -> str:
@@ -330,22 +335,6 @@ def report(context: Context, date: int | None, as_json: bool) -> int:
     return DONE
 
 
-# -- what comes later ------------------------------------------------------------------------------------------------
-
-
-def _announce(name: str, does: str) -> None:
-    help_ = f"{does[0].upper()}{does[1:]} (not available yet)."
-
-    @reconcile.command(name, help=help_, context_settings={"ignore_unknown_options": True})
-    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
-    def later(rest: tuple[str, ...]) -> int:
-        raise Stop(f"{name} is not available yet: it comes with the settlement desk; type: reconcile exceptions", USAGE)
-
-
-for _name, _does in LATER.items():
-    _announce(_name, _does)
-
-
 def _latest(house: Opened, one: BankSettings) -> int:
     with house.desk.read() as conn:
         date = shelf.latest_closed(conn, one.book_id)
@@ -354,9 +343,10 @@ def _latest(house: Opened, one: BankSettings) -> int:
     return date
 
 
-def _console() -> Console:
-    """Standard output; what is no terminal gets lines as wide as they need."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+for command in (
+    propose_command, approve_command, reject_command, receive, payback, refund, sweep, funds_command,
+):  # fmt: skip
+    reconcile.add_command(command)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import polars as pl
 from sqlalchemy import Connection, func, select
 
 from shebao.codecs.statement import Totals
+from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Day
 from shebao.ledger.schema import day, event, payment, transfer
 
@@ -98,7 +99,7 @@ def bank_day(conn: Connection, key: str, name: str, book_id: int, date: int) -> 
     first, last = _span(conn, row) if row else (0, 0)
     seal = conn.execute(select(event.c.seal).where(event.c.book_id == book_id, event.c.seq == last)).scalar()
     return BankDay(
-        key, name, book_id, row, totals, shelf.file_of(conn, book_id, date), shelf.due(conn, book_id, date),
+        key, name, book_id, row, totals, shelf.file_of(conn, book_id, date), money_on(conn, book_id, date).due,
         [r for r in listed if r.date == date], sum(r.date < date for r in listed), seal.hex() if seal else "", last,
         _restores(conn, book_id, first, last),
     )  # fmt: skip

@@ -16,11 +16,12 @@ from markupsafe import Markup
 
 from shebao.codecs.statement import format_yuan
 from shebao.ledger.day import time_of
+from shebao.ledger.desk import blocks
 
 from .chart import chart, clock
 from .close import DiskFiles, publish
 from .figures import BankDay, Figures
-from .worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, blocks, difference, iso
+from .worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, difference, iso
 
 TEMPLATE: Final = Path(__file__).with_name("templates") / "settlement.html"
 EXCEPTIONS_SHOWN_MAX: Final = 200

@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec, file_names
 from shebao.ledger.day import AGREED, time_of
+from shebao.ledger.desk import blocks
 from shebao.ledger.facts import Day
 
 from . import shelf
 from .inbox import folder_of, is_there
-from .worklist import CHINESE, LISTED, Row, blocks, iso
+from .worklist import CHINESE, LISTED, Row, iso
 
 
 class Closed(NamedTuple):
