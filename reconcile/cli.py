@@ -275,14 +275,27 @@ def status(context: Context, as_json: bool) -> int:
 def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
     console = _console()
     chinese, english = status_screen.verdict(banks)
-    console.print(f"[bold]{chinese}[/]  {english}\n")
+    console.print(f"[bold]{chinese}[/]  {english}", soft_wrap=True)
+    if look := status_screen.to_look_at(banks):
+        console.print("  ".join(look), soft_wrap=True)
+    console.print()
     for one in banks.values():
-        open_date = f"在收 open {iso(one.open_date)}" if one.open_date else "无账本 no book"
+        open_date = f"在收 open {iso(one.open_date.date)}" if one.open_date else "无账本 no book"
         console.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
         for d in one.dates:
-            console.print(f"    {_status_line(d)}", soft_wrap=True)
+            _print_date(console, _status_line(d), d.so_far)
+        if one.open_date:
+            _print_date(console, f"{iso(one.open_date.date)} OPEN", one.open_date)
         if one.next:
             console.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
+
+
+def _print_date(console: Console, line: str, one: status_screen.SoFar) -> None:
+    """One date of one bank: where it stands, and what both sides have of it."""
+    console.print(f"    {line}", soft_wrap=True)
+    console.print(f"        {status_screen.so_far_words(one)}", soft_wrap=True)
+    told = status_screen.told_words(one)
+    console.print(f"        [bold]{told}[/]" if one.differs else f"        {told}", soft_wrap=True)
 
 
 def _status_line(d: status_screen.Closed) -> str:
