@@ -320,6 +320,22 @@ class DateMoney(NamedTuple):
     received: int
 
 
+class ToldTotals(NamedTuple):
+    """A row of `told_totals`: what a bank's 0500 told of a date, beside what the ledger had at that very moment."""
+
+    book_id: int
+    date: int
+    at_us: int
+    payments: int
+    payments_fen: int
+    reversals: int
+    reversals_fen: int
+    ledger_payments: int
+    ledger_payments_fen: int
+    ledger_reversals: int
+    ledger_reversals_fen: int
+
+
 class Person(NamedTuple):
     id: str
     name: str
@@ -365,6 +381,7 @@ class Decision(NamedTuple):
     replay: bytes | None = None
     effects: Effects | None = None
     note: str = ""  # why, in one English line, for an operator's command
+    told: ToldTotals | None = None  # of an 0500: worth remembering, and no reply waits for it
 
 
 @dataclass(slots=True)

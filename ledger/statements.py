@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Dialect, Select, Table, bindparam, select, text
 
 from . import schema
-from .schema_day import exception, proposal, ruling, share
+from .schema_day import exception, proposal, ruling, share, told_totals
 
 KEYS_MAX: Final = 512  # in one statement
 
@@ -36,6 +36,8 @@ class Statements:
         self.upsert_exception = self._upsert(exception, tuple(exception.c), key=2)
         self.upsert_proposal = self._upsert(proposal, tuple(proposal.c), key=2)
         self.upsert_person = self._upsert(schema.person, tuple(schema.person.c), key=1)
+        told = self._upsert(told_totals, tuple(told_totals.c), key=2)
+        self.upsert_told = f"{told} WHERE excluded.at_us >= told_totals.at_us"
         self.insert_early = self._insert(schema.early, tuple(schema.early.c)) + " ON CONFLICT DO NOTHING"
         self.replace_file = (
             f"UPDATE bank_file SET replaced_by = {self._mark} WHERE book_id = {self._mark} AND date = {self._mark}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 import shebao
@@ -280,14 +281,27 @@ def status(context: Context, as_json: bool) -> int:
 def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
     out = console()
     chinese, english = status_screen.verdict(banks)
-    out.print(f"[bold]{chinese}[/]  {english}\n")
+    out.print(f"[bold]{chinese}[/]  {english}", soft_wrap=True)
+    if look := status_screen.to_look_at(banks):
+        out.print("  ".join(look), soft_wrap=True)
+    out.print()
     for one in banks.values():
-        open_date = f"在收 open {iso(one.open_date)}" if one.open_date else "无账本 no book"
+        open_date = f"在收 open {iso(one.open_date.date)}" if one.open_date else "无账本 no book"
         out.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
         for d in one.dates:
-            out.print(f"    {_status_line(d)}", soft_wrap=True)
+            _print_date(out, _status_line(d), d.so_far)
+        if one.open_date:
+            _print_date(out, f"{iso(one.open_date.date)} OPEN", one.open_date)
         if one.next:
             out.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
+
+
+def _print_date(out: Console, line: str, one: status_screen.SoFar) -> None:
+    """One date of one bank: where it stands, and what both sides have of it."""
+    out.print(f"    {line}", soft_wrap=True)
+    out.print(f"        {status_screen.so_far_words(one)}", soft_wrap=True)
+    told = status_screen.told_words(one)
+    out.print(f"        [bold]{told}[/]" if one.differs else f"        {told}", soft_wrap=True)
 
 
 def _status_line(d: status_screen.Closed) -> str:

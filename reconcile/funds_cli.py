@@ -17,7 +17,7 @@ from shebao.codecs.numbers import bill_ok
 from shebao.codecs.statement import format_yuan
 from shebao.ledger.bills import parts_text
 from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json
-from shebao.ledger.day import add_days, as_date, date_of
+from shebao.ledger.day import add_days, date_of
 from shebao.ledger.facts import Proposal
 from shebao.ledger.history import bill_story
 from shebao.ledger.records import TYPES
@@ -26,6 +26,7 @@ from . import funds as fund_lines
 from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
+from .workdays import read_workdays
 from .worklist import iso
 
 FEN_MAX: Final = 10**15
@@ -248,12 +249,9 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     with place(context) as here_:
         settings = here_.house.settings
         banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
-        today = date_of(context.now_us())
+        today, late = date_of(context.now_us()), read_workdays(context.config).working_days_late
         with here_.house.desk.read() as conn:
-            found = [
-                line for one in banks
-                for line in fund_lines.lines(conn, one.key, one.book_id, days_late, today)
-            ]  # fmt: skip
+            found = [line for one in banks for line in fund_lines.lines(conn, one.key, one.book_id, late, today)]
             held = [one for each in banks for one in waiting(conn, each.book_id) if not one.exception_id]
     if as_json:
         print_json([fund_lines.as_json(line) for line in found])
@@ -264,11 +262,6 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
         what = f"{ACTION_WORDS[one.action]} {format_yuan(one.amount)} {one.reference or one.bill}".strip()
         click.echo(f"待复核 waits for a second person: {told} {what} by {one.maker}")
     return DONE
-
-
-def days_late(date: int, until: int) -> int:
-    """Days since the one after the settlement date."""
-    return max(0, (as_date(until) - as_date(date)).days - 1)
 
 
 def _print(found: list[fund_lines.Line]) -> None:

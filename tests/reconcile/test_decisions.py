@@ -1,4 +1,4 @@
-"""Two people decide about exceptions, by command; after every step the books are proved and every sum worked out anew."""
+"""Two people decide about exceptions, by command; after every step the books are proved, every sum worked out anew."""
 
 from __future__ import annotations
 

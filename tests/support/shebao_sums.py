@@ -44,10 +44,9 @@ def check_state(bureau: Any, book_id: int, date: int, state: str, due_fen: int, 
 def differences(bureau: Any, book_id: int, date: int) -> dict[int, int]:
     """By exception: what of the bank's net is not in the due."""
     found = {}
-    rows = bureau.rows(
-        "SELECT id, CASE WHEN date = {0} THEN gap_fen ELSE 0 END + CASE WHEN answer_date = {0} THEN answer_fen ELSE 0"
-        " END FROM exception WHERE book_id = {1}".format(date, book_id)
-    )
+    here, answered = (f"CASE WHEN {column} = {date} THEN {fen} ELSE 0 END"
+                      for column, fen in (("date", "gap_fen"), ("answer_date", "answer_fen")))  # fmt: skip
+    rows = bureau.rows(f"SELECT id, {here} + {answered} FROM exception WHERE book_id = {book_id}")
     for number, gap in rows:
         booked = one(bureau, "SELECT SUM(fen) FROM share JOIN ruling ON ruling.book_id = share.book_id AND "
                              "ruling.seq = share.seq WHERE side = 'due' AND share.book_id = "
