@@ -5,8 +5,6 @@ Thin: options in, one call, words or JSON out. Deciding is in `desk_cli`, funds 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +29,7 @@ from shebao.ledger.commands import (
     version_option,
     wall_us,
 )
-from shebao.ledger.day import date_of, time_of
+from shebao.ledger.day import time_of
 
 from . import report as report_page
 from . import shelf
@@ -45,10 +43,10 @@ from .figures import gather
 from .funds_cli import funds_command, payback, receive, refund, sweep
 from .inbox import BadFile
 from .match import CLASSES
-from .report import money
 from .run import run as run_date
 from .run import take_in
-from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
+from .worklist import CHINESE, iso
+from .worklist_cli import exceptions, show, worklist
 
 
 @click.group(cls=Reconcile, name="reconcile")
@@ -181,81 +179,6 @@ def _print_run(
         out.print("账平 balanced")
 
 
-# -- exceptions -----------------------------------------------------------------------------------------------------
-
-
-@reconcile.command()
-@bank_option(required=False)
-@date_option("Only of this settlement date.")
-@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="Only of this class.")
-@json_option
-@click.pass_obj
-def exceptions(context: Context, bank: str | None, date: int | None, item_class: str | None, as_json: bool) -> int:
-    """List open exceptions, with both sides' values.
-
-    Open ones are those of state OPEN, PROPOSED or CARRIED.
-    """
-    with opened(context) as house:
-        banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
-        today = date_of(context.now_us())
-        told = [
-            line for one in banks for line in _listed(house, one, today)
-            if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
-        ]  # fmt: skip
-    if as_json:
-        print_json(told)
-    elif told:
-        _print_exceptions(told)
-    else:
-        click.echo("无待处理差异 no exceptions")
-    return DONE
-
-
-def _listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:
-    with house.desk.read() as conn:
-        rows = shelf.exceptions(conn, one.book_id, states=LISTED)
-        wanted = [row.bill for row in rows if row.item_class in ("BANK_ONLY", "SUSPENSE")]
-        payable = shelf.payable_amounts(conn, wanted, today)
-        files = shelf.files_of(conn, one.book_id)
-        told = []
-        for row in rows:
-            if not row.ledger_json and not row.bank_json:  # from the wire: the payment tells
-                row = row._replace(ledger_json=json.dumps(shelf.payment_told(conn, row.book_id, row.seq)))
-            proposal = _proposal(row, payable, files)
-            told.append(as_json(row, one.key, today, proposal, date_of(row.opened_us)))
-    return told
-
-
-def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
-    return default_proposal(row, payable.get(row.bill) == row.amount, any(d > row.date for d in files))
-
-
-def _print_exceptions(told: list[dict[str, Any]]) -> None:
-    out = console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
-        ("账上\nledger", "right"), ("银行\nbank", "right"), ("建议\nproposal", "left"), ("天\ndays", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for one in told:
-        table.add_row(
-            one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
-            one["proposal"], str(one["age_days"]),
-        )  # fmt: skip
-    out.print(table)
-    for item_class in dict.fromkeys(one["class"] for one in told):
-        _, chinese, english = PROPOSALS[item_class]
-        out.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
-
-
-def _side(line: dict[str, Any]) -> str:
-    if not line:
-        return "—"
-    state = " 已冲 reversed" if line["live"] is False else ""  # None: a line repeated, whose state is told elsewhere
-    return f"{money(line['amount'])}{state}"
-
-
 # -- status ---------------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +281,8 @@ def _latest(house: Opened, one: BankSettings) -> int:
 
 
 for command in (
-    propose_command, approve_command, reject_command, receive, payback, refund, sweep, funds_command,
+    exceptions, show, worklist, propose_command, approve_command, reject_command, receive, payback, refund, sweep,
+    funds_command,
 ):  # fmt: skip
     reconcile.add_command(command)
 

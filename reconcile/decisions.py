@@ -234,6 +234,11 @@ def waiting(conn: Connection, book_id: int) -> list[Proposal]:
     return _proposals(conn, book_id, proposal.c.state == WAITING)
 
 
+def by_number(conn: Connection, book_id: int, number: int) -> list[Proposal]:
+    """The proposal of this number, if there is one."""
+    return _proposals(conn, book_id, proposal.c.id == number)
+
+
 def about(conn: Connection, book_id: int, exception_id: int) -> list[Proposal]:
     """All that was ever proposed about an exception, in order."""
     return _proposals(conn, book_id, proposal.c.exception_id == exception_id)
