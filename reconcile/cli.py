@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 import shebao
 from shebao.codecs.settings import BankSettings
@@ -34,16 +35,18 @@ from shebao.ledger.commands import (
 )
 from shebao.ledger.day import date_of, time_of
 
-from . import report as report_page
 from . import shelf
 from . import status as status_screen
 from .close import write_day
-from .commands import OPEN, Context, Opened, Reconcile, bank_option, date_option, opened
+from .commands import MONTH, OPEN, Context, Opened, Reconcile, bank_option, date_option, opened
 from .cutover import cut_over
-from .figures import gather
 from .inbox import BadFile
 from .match import CLASSES
-from .report import money
+from .reports.figures import gather
+from .reports.periods import of_day, of_month, of_year
+from .reports.report import compose
+from .reports.words import money
+from .reports.write import summary, write_report
 from .run import run as run_date
 from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
 
@@ -303,31 +306,45 @@ def _status_line(d: status_screen.Closed) -> str:
 
 @reconcile.command()
 @date_option("The settlement date. Default: the latest closed date of any bank.")
+@click.option("--month", type=MONTH, help="A month instead of a date.")
+@click.option("--year", type=click.IntRange(1990, 2199), help="A year instead of a date.", metavar="YYYY")
 @json_option
 @click.pass_obj
-def report(context: Context, date: int | None, as_json: bool) -> int:
-    """Write the day's settlement report as an HTML page."""
+def report(context: Context, date: int | None, month: int | None, year: int | None, as_json: bool) -> int:
+    """Write the settlement report of a date, month or year.
+
+    As page, workbook, paper and vouchers, into var/reports. Another version only when a figure has changed.
+    """
+    if sum(given is not None for given in (date, month, year)) > 1:
+        raise click.UsageError("--date, --month, --year: give one of them")
     with opened(context) as house:
         banks = {key: (one.name, one.book_id) for key, one in house.settings.banks.items()}
         start = next(iter(house.settings.banks.values())).cutover
+        now_us = context.now_us()
         with house.desk.read() as conn:
-            if date is None:
-                latest = [shelf.latest_closed(conn, book_id) for _, book_id in banks.values()]
-                date = max((d for d in latest if d), default=None)
-            if date is None:
-                raise Stop("no settlement date is closed yet; type: reconcile close --bank BANK --date DATE", REFUSED)
-            figures = gather(conn, banks, date, start.hour * 60 + start.minute)
-        if all(one.day is None for one in figures.banks):
-            raise Stop(f"no bank has a settlement date {iso(date)}; type: reconcile status", REFUSED)
-        identity = house.settings.operators_identity
-        page = report_page.render(figures, time_of(context.now_us()), identity, shebao.__version__)
-        path = report_page.save(house.desk.state_dir, figures, page)
+            if month or year:
+                period = of_month(month) if month else of_year(year or 0)
+            else:
+                period = of_day(date or _latest_of_all(conn, banks))
+            figures = gather(conn, banks, period, start.hour * 60 + start.minute, date_of(now_us))
+        if not any(one.days for one in figures.banks):
+            raise Stop(f"no bank has a settlement date in {period.label}; type: reconcile status", REFUSED)
+        made = compose(figures, time_of(now_us), house.settings.operators_identity, shebao.__version__)
+        written, folder = write_report(house.desk.state_dir, made)
     if as_json:
-        print_json({**report_page.summary(figures), "file": str(path)})
+        print_json(summary(written, folder))
     else:
-        said = report_page.verdict(figures)
-        click.echo(f"{said.chinese}  {said.english}\n{path}")
+        said = written.verdict
+        click.echo(f"{said.chinese}  {said.english}\n{folder / 'settlement.html'}")
     return DONE
+
+
+def _latest_of_all(conn: Connection, banks: Mapping[str, tuple[str, int]]) -> int:
+    latest = [shelf.latest_closed(conn, book_id) for _, book_id in banks.values()]
+    date = max((d for d in latest if d), default=None)
+    if date is None:
+        raise Stop("no settlement date is closed yet; type: reconcile close --bank BANK --date DATE", REFUSED)
+    return date
 
 
 # -- what comes later ------------------------------------------------------------------------------------------------

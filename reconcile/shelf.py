@@ -76,7 +76,7 @@ def files_of(conn: Connection, book_id: int) -> dict[int, AcceptedFile]:
 
 
 def _file(row: tuple[Any, ...]) -> AcceptedFile:
-    return AcceptedFile._make((*row[:-1], json.loads(row[-1])))
+    return AcceptedFile._make((*row[:9], json.loads(row[9])))
 
 
 def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> list[int]:
