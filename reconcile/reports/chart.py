@@ -18,9 +18,10 @@ TALL: Final = BASE - TOP
 STEPS: Final = 4  # lines of the grid
 QUARTERS_A_LABEL: Final = 8
 LABELS_MAX: Final = 16
+BAR_MAX: Final = 40.0
 STYLE: Final = (
     "<style>.grid{stroke:#d9dfe5}.bar{fill:#2f6f9f}.line{fill:none;stroke:#c8742b;stroke-width:2}"
-    ".tick{font-size:13px;fill:#66727f;font-family:'Noto Sans CJK SC'}.yuan{fill:#c8742b}</style>"
+    ".tick{font-size:13px;font-weight:400;fill:#1d2733;font-family:'Noto Sans CJK SC'}.yuan{fill:#8f4d12}</style>"
 )
 
 
@@ -42,13 +43,13 @@ def draw(points: Sequence[Point], every: int = 0, end: str = "") -> str:
     most = nice(max((one.payments for one in points), default=0))
     most_yuan = nice(max((one.fen // 100 for one in points), default=0))
     step = (WIDTH - LEFT - RIGHT) / max(1, len(points))
-    middle = 0.0 if end else step / 2
+    wide, middle = min(BAR_MAX, max(1.0, step - 1.6)), 0.0 if end else step / 2
     label = "笔数与金额 payments and yuan"
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">', *_grid(most, most_yuan)]
     for n, one in enumerate(points):
         high = TALL * max(0, one.payments) / most
-        x, y = LEFT + n * step + 0.8, BASE - high
-        box = f'x="{x:.1f}" y="{y:.1f}" width="{max(1.0, step - 1.6):.1f}" height="{high:.1f}"'
+        x, y = LEFT + (n + 0.5) * step - wide / 2, BASE - high
+        box = f'x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}"'
         title = f"{one.label} {one.payments:,} 笔 {one.fen // 100:,} 元"
         parts.append(f'<rect class="bar" {box}><title>{title}</title></rect>')
     line = (

@@ -227,8 +227,9 @@ def sides(row: Row) -> tuple[int | None, int | None]:
 def _money(f: Figures) -> Table:
     """The period's dates, and whatever is still missing of earlier ones."""
     columns = (
-        Column("bank", "银行", "bank"), Column("date", "结算日", "date", DATE, names=True), Column("state", "状态", "state"),
-        Column("due", "应划", "due", MONEY), Column("received", "已划", "received", MONEY),
+        Column("bank", "银行", "bank"), Column("date", "结算日", "date", DATE, names=True),
+        Column("state", "状态", "state"), Column("due", "应划", "due", MONEY),
+        Column("received", "已划", "received", MONEY),
         Column("missing", "未划", "missing", MONEY, sums=((1, 3), (-1, 4))),
         Column("days_late", "逾期天数", "days late", COUNT, adds_up=False, clock=True),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from shebao.ledger.durable import alone_in
 
 from ..close import DiskFiles, publish
 from ..worklist import blocks
-from . import page, versions
+from . import page, paper, versions, vouchers, workbook
 from .chart import clock
 from .cube import lines
 from .periods import DAY
@@ -25,6 +25,9 @@ from .sheet import Text
 RECORD: Final = "figures.json"
 FILES: Final[dict[str, Callable[[Report], bytes]]] = {
     "settlement.html": lambda report: page.render(report).encode("utf-8", "replace"),
+    "settlement.xlsx": workbook.render,
+    "settlement.pdf": paper.render,
+    "vouchers.csv": vouchers.render,
 }
 
 
