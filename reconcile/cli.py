@@ -1,6 +1,7 @@
 """`reconcile`: close a date, run it against the bank's file, see where things stand, print the day.
 
-Thin: options in, one call, words or JSON out. Deciding is in `desk_cli`, funds are in `funds_cli`.
+Thin: options in, one call, words or JSON out. Deciding is in `desk_cli`, lists in
+`worklist_cli`, funds in `funds_cli`, reports in `report_cli`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import shebao
 from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import (
     DONE,
@@ -29,9 +29,7 @@ from shebao.ledger.commands import (
     version_option,
     wall_us,
 )
-from shebao.ledger.day import time_of
 
-from . import report as report_page
 from . import shelf
 from . import status as status_screen
 from .close import write_day
@@ -39,10 +37,10 @@ from .commands import OPEN, Context, Opened, Reconcile, bank_option, console, da
 from .cutover import cut_over
 from .decisions import Who, ask, propose
 from .desk_cli import Place, approve_command, operator_option, place, propose_command, reject_command, tell_id
-from .figures import gather
 from .funds_cli import funds_command, payback, receive, refund, sweep
 from .inbox import BadFile
 from .match import CLASSES
+from .report_cli import report
 from .run import run as run_date
 from .run import take_in
 from .worklist import CHINESE, iso
@@ -240,38 +238,6 @@ def _status_line(d: status_screen.Closed) -> str:
     return " · ".join(parts)
 
 
-# -- report ---------------------------------------------------------------------------------------------------------
-
-
-@reconcile.command()
-@date_option("The settlement date. Default: the latest closed date of any bank.")
-@json_option
-@click.pass_obj
-def report(context: Context, date: int | None, as_json: bool) -> int:
-    """Write the day's settlement report as an HTML page."""
-    with opened(context) as house:
-        banks = {key: (one.name, one.book_id) for key, one in house.settings.banks.items()}
-        start = next(iter(house.settings.banks.values())).cutover
-        with house.desk.read() as conn:
-            if date is None:
-                latest = [shelf.latest_closed(conn, book_id) for _, book_id in banks.values()]
-                date = max((d for d in latest if d), default=None)
-            if date is None:
-                raise Stop("no settlement date is closed yet; type: reconcile close --bank BANK --date DATE", REFUSED)
-            figures = gather(conn, banks, date, start.hour * 60 + start.minute)
-        if all(one.day is None for one in figures.banks):
-            raise Stop(f"no bank has a settlement date {iso(date)}; type: reconcile status", REFUSED)
-        identity = house.settings.operators_identity
-        page = report_page.render(figures, time_of(context.now_us()), identity, shebao.__version__)
-        path = report_page.save(house.desk.state_dir, figures, page)
-    if as_json:
-        print_json({**report_page.summary(figures), "file": str(path)})
-    else:
-        said = report_page.verdict(figures)
-        click.echo(f"{said.chinese}  {said.english}\n{path}")
-    return DONE
-
-
 def _latest(house: Opened, one: BankSettings) -> int:
     with house.desk.read() as conn:
         date = shelf.latest_closed(conn, one.book_id)
@@ -282,7 +248,7 @@ def _latest(house: Opened, one: BankSettings) -> int:
 
 for command in (
     exceptions, show, worklist, propose_command, approve_command, reject_command, receive, payback, refund, sweep,
-    funds_command,
+    funds_command, report,
 ):  # fmt: skip
     reconcile.add_command(command)
 

@@ -89,3 +89,22 @@ def bank_option(required: bool = True) -> Callable[[Any], Any]:
 def date_option(text: str) -> Callable[[Any], Any]:
     """--date, whose help is `text`."""
     return click.option("--date", type=DATE, default=None, help=text)
+
+
+class Month(click.ParamType[int]):
+    """A month as YYYY-MM → int YYYYMM."""
+
+    name = "YYYY-MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click asks for it; a wrong month is a usage error."""
+        if isinstance(value, int):
+            return value
+        year, _, month = value.partition("-")
+        plain = all(part.isascii() and part.isdigit() for part in (year, month))
+        if not plain or len(year) != 4 or len(month) != 2 or not (1990 <= int(year) <= 2199 and 1 <= int(month) <= 12):
+            self.fail(f"{value!r} is no month; write it as 2026-11", param, ctx)
+        return int(year) * 100 + int(month)
+
+
+MONTH: Final = Month()

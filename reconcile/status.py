@@ -20,7 +20,7 @@ from shebao.ledger.told import told_of
 
 from . import shelf
 from .inbox import folder_of, is_there
-from .report import money
+from .words import money
 from .worklist import CHINESE, LISTED, Row, iso
 
 
