@@ -72,14 +72,14 @@ class _Found(NamedTuple):
 def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry_run: bool = False) -> Result:
     """Reconciles a closed date; raises Refused, and what `inbox.read_bank_file` raises."""
     before, file = take_in(desk, bank, book_id, spec, date)
+    if before and before.replaced_by and file.digest != before.replaced_by:
+        told = f"its file is to be replaced by the one with SM3 {before.replaced_by[:16]}…, and that is not there"
+        raise Refused(f"{iso(date)} of {bank}: {told}; put it into the inbox and run again")
     if before and file.digest not in (before.digest, before.replaced_by):
         raise Refused(
             f"another file of {bank} is accepted for {iso(date)} (SM3 {before.digest[:16]}…): put that back, or type:"
             f" reconcile run --bank {bank} --date {iso(date)} --replace --reason TEXT --operator NAME"
         )
-    if before and before.replaced_by and file.digest != before.replaced_by:
-        told = f"its file is to be replaced by the one with SM3 {before.replaced_by[:16]}…, and that is not there"
-        raise Refused(f"{iso(date)} of {bank}: {told}; put it into the inbox and run again")
     now_us = desk.now_us()
     with desk.read() as conn:
         found = _find(conn, book_id, date, file.lines, now_us)
