@@ -55,7 +55,8 @@ class Proposal(NamedTuple):
     maker_reason: str
     maker_from: str  # user id and host
     made_us: int
-    state: str = "WAITING"  # WAITING APPROVED REJECTED
+    state: str = "WAITING"  # WAITING APPROVED REJECTED; LAPSED: its exception changed meanwhile
+    before: str = ""  # the exception's state, which a rejection restores
     checker: str = ""
     checker_reason: str = ""
     checker_from: str = ""
@@ -164,7 +165,8 @@ class Event(NamedTuple):
     seq: int
     date: int  # settlement date, as given at commit
     at_us: int
-    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop; desk.KINDS
+    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop; and
+    # of decisions those of desk.KINDS
     key_class: int
     trace: int
     mti: str
@@ -311,7 +313,8 @@ class DateMoney(NamedTuple):
 
     book_id: int
     date: int
-    agrees: bool  # the bank's file is accepted, and none is to replace it
+    has_file: bool  # the bank's file is accepted
+    agrees: bool  # and none is to replace it
     undecided: int  # exceptions, but for carried ones and suspense
     due: int
     received: int
@@ -362,6 +365,7 @@ class Effects(NamedTuple):
     ruling: Ruling | None = None
     shares: tuple[Share, ...] = ()
     proposal: Proposal | None = None  # changed
+    replaced: tuple[int, str] | None = None  # date and digest of the file that the next run takes
 
 
 class Decision(NamedTuple):
@@ -418,7 +422,8 @@ class Facts:
     acts: dict[tuple[int, int], Event] = field(default_factory=dict)  # (book, seq): what a proposal speaks of
     entries: dict[tuple[int, int], list[Transfer]] = field(default_factory=dict)  # of those events
     shares: dict[tuple[int, int], list[Share]] = field(default_factory=dict)  # of those events
-    referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference), oldest first
+    referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference or bill), in order
+    special: dict[int, int] = field(default_factory=dict)  # book -> fen that its bank's special account holds
     money: dict[tuple[int, int], DateMoney] = field(default_factory=dict)  # (book, date)
     # what the batch has decided, in order, for the store to write
     new_events: list[Event] = field(default_factory=list)
@@ -434,6 +439,7 @@ class Facts:
     new_rulings: list[Ruling] = field(default_factory=list)
     new_shares: list[Share] = field(default_factory=list)
     changed_proposals: dict[tuple[int, int], Proposal] = field(default_factory=dict)
+    replaced_files: list[tuple[int, int, str]] = field(default_factory=list)  # book, date, digest of the new one
 
     def bank_of(self, book_id: int) -> str:
         """The bank whose book this is; its own batch need not hold that book."""

@@ -253,5 +253,7 @@ def _remember(facts: Facts, effects: Effects) -> None:
     if effects.ruling is not None:
         facts.new_rulings.append(effects.ruling)
         facts.new_shares.extend(effects.shares)
+        if effects.replaced is not None:
+            facts.replaced_files.append((effects.ruling.book_id, *effects.replaced))
     if effects.proposal is not None:
         facts.changed_proposals[effects.proposal.book_id, effects.proposal.id] = effects.proposal

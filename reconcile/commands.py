@@ -6,12 +6,14 @@ Exit status (settlement.md section 5): 0 done or balanced, 1 exceptions are open
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
+from rich.console import Console
 from sqlalchemy import Connection, select
 
 from shebao.codecs.dialect import Dialect
@@ -27,6 +29,7 @@ from .run import Desk, Refused
 
 OPEN: Final = 1
 AWAITED: Final = 5
+PLAIN_WIDTH: Final = 160
 
 
 class Reconcile(Command):
@@ -73,6 +76,11 @@ def desk_of(store: Store, state_dir: Path, now_us: Callable[[], int]) -> Desk:
     return Desk(store.reading, lock, now_us, state_dir)
 
 
+def console() -> Console:
+    """Standard output; what is no terminal gets lines as wide as they need."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
 def bank_option(required: bool = True) -> Callable[[Any], Any]:
     """--bank."""
     return click.option("--bank", required=required, metavar="BANK", help="The bank's key in the configuration: icbc.")
@@ -81,3 +89,22 @@ def bank_option(required: bool = True) -> Callable[[Any], Any]:
 def date_option(text: str) -> Callable[[Any], Any]:
     """--date, whose help is `text`."""
     return click.option("--date", type=DATE, default=None, help=text)
+
+
+class Month(click.ParamType[int]):
+    """A month as YYYY-MM → int YYYYMM."""
+
+    name = "YYYY-MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click asks for it; a wrong month is a usage error."""
+        if isinstance(value, int):
+            return value
+        year, _, month = value.partition("-")
+        plain = all(part.isascii() and part.isdigit() for part in (year, month))
+        if not plain or len(year) != 4 or len(month) != 2 or not (1990 <= int(year) <= 2199 and 1 <= int(month) <= 12):
+            self.fail(f"{value!r} is no month; write it as 2026-11", param, ctx)
+        return int(year) * 100 + int(month)
+
+
+MONTH: Final = Month()

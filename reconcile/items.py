@@ -104,11 +104,21 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
         undos.with_columns(original_moment="moment", original_stan="stan"), redos,
         ["date", "original_moment", "original_stan", "bill"],
     )
-    cancelled = moves.filter(pl.col("id").is_in(pl.concat([pairs["id"], pairs["id_right"]]).implode()))
     first = heads.unique(["date", *KEY], keep="first", maintain_order=True).select("date", *KEY, head="id")
     root_key = ["date", *ROOT]
-    # a void and its reversal without their payment come to nothing: they are no items
-    neutral = cancelled.join(first, left_on=root_key, right_on=["date", *KEY], how="inner")
+    void = undos.join(pairs, on="id", how="inner").join(
+        redos.select(id_right="id", back="amount"), on="id_right", how="inner"
+    ).join(first, left_on=root_key, right_on=["date", *KEY], how="left")
+    # a void and its reversal without their payment come to nothing: they are no items, while they are of one amount
+    void, nothing, uneven = (
+        pl.concat([part.select("id", "head"), part.select("head", id="id_right").select("id", "head")])
+        for part in (
+            void.filter(pl.col("head").is_not_null()),
+            void.filter(pl.col("head").is_null() & (pl.col("amount") == pl.col("back"))),
+            void.filter(pl.col("head").is_null() & (pl.col("amount") != pl.col("back"))),
+        )
+    )
+    cancelled = pl.concat([void, nothing, uneven])
 
     rooted = heads.rename({"moment": "root_moment", "stan": "root_stan"})
     rest = undos.join(cancelled, on="id", how="anti", maintain_order="left")
@@ -116,11 +126,8 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
     rest = rest.join(exact, on="id", how="anti", maintain_order="left")
     left = rooted.join(exact, left_on="id", right_on="id_right", how="anti", maintain_order="left")
     loose = ranked_pairs(rest, left, root_key)
-    head_of = pl.concat([
-        neutral.select("id", "head"), *(p.select("id", head="id_right") for p in (exact, loose)),
-    ])
-    dropped = cancelled.join(neutral, on="id", how="anti")
-    return moves.join(dropped, on="id", how="anti", maintain_order="left").join(
+    head_of = pl.concat([void, *(p.select("id", head="id_right") for p in (exact, loose))])
+    return moves.join(nothing, on="id", how="anti", maintain_order="left").join(
         head_of, on="id", how="left", maintain_order="left"
     )
 

@@ -7,23 +7,30 @@ holds a book's lock for long: lines are staged in chunks that nobody reads until
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from shebao.ledger.day import CLOSED, DAY_US, RECONCILED, SETTLED, add_days
+from shebao.ledger.day import DAY_US, OPEN, add_days
+from shebao.ledger.desk import state_of
+from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
 from shebao.ledger.reading import detail_lines
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
 from shebao.ledger.schema_day import bank_file, bank_line, exception
 
 from .items import LINE_SCHEMA, frame
-from .worklist import NOT_BLOCKING, UNDECIDED, Row, iso
+from .worklist import Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
+CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settlement.md section 5)
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
+
+
+class Moved(Exception):
+    """A row was changed by another program since it was read."""
 
 
 class AcceptedFile(NamedTuple):
@@ -39,6 +46,7 @@ class AcceptedFile(NamedTuple):
     reversals: int
     reversals_fen: int
     classes: dict[str, int]
+    replaced_by: str = ""  # digest of the file that the next run takes in its place
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
@@ -76,7 +84,7 @@ def files_of(conn: Connection, book_id: int) -> dict[int, AcceptedFile]:
 
 
 def _file(row: tuple[Any, ...]) -> AcceptedFile:
-    return AcceptedFile._make((*row[:9], json.loads(row[9])))
+    return AcceptedFile._make((*row[:9], json.loads(row[9]), row[10]))
 
 
 def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> list[int]:
@@ -124,18 +132,26 @@ def exceptions(
     return [Row(*r) for r in conn.execute(query.order_by(exception.c.date, exception.c.id))]
 
 
+def exceptions_of(conn: Connection, book_id: int, numbers: Collection[int]) -> list[Row]:
+    """Rows by their numbers."""
+    found = select(*(exception.c[name] for name in Row._fields)).where(
+        exception.c.book_id == book_id, exception.c.id.in_(sorted(numbers))
+    )
+    return [Row(*r) for r in conn.execute(found)] if numbers else []
+
+
 def late_reversals(conn: Connection, book_id: int) -> pl.DataFrame:
-    """moment and STAN of the reversals that were answered R2."""
+    """moment and STAN of the reversals that were answered R2, and their exceptions."""
     query = (
-        select(event.c.trace)
+        select(event.c.trace, exception.c.id)
         .join(exception, and_(exception.c.book_id == event.c.book_id, exception.c.seq == event.c.seq))
         .where(exception.c.book_id == book_id, exception.c.item_class == "LATE_REVERSAL")
     )
-    traces = [f"20{trace:018d}" for trace in conn.execute(query).scalars()]
+    rows = [(f"20{trace:018d}", number) for trace, number in conn.execute(query)]
     return pl.DataFrame(
-        {"moment": [t[:14] for t in traces], "stan": [t[14:] for t in traces]},
-        schema={"moment": pl.String, "stan": pl.String},
-    )
+        [(told[:14], told[14:], number) for told, number in rows],
+        schema={"moment": pl.String, "stan": pl.String, "exception_id": pl.Int64}, orient="row",
+    )  # fmt: skip
 
 
 def payable_amounts(conn: Connection, numbers: Iterable[str], today: int) -> dict[str, int]:
@@ -170,27 +186,6 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
     return {"date": iso(row.date), "kind": "P", "moment": str(row.moment), **told, "live": row.state == "LIVE"}
 
 
-def due(conn: Connection, book_id: int, date: int) -> int:
-    """Fen that the bank owes for a date: its net, with what it lists in another date than the ledger (section 6).
-
-    Corrections made for its exceptions will join here once they can be made.
-    """
-    row = day_of(conn, book_id, date)
-    moved = select(func.coalesce(func.sum(exception.c.moved_fen), 0)).where(exception.c.book_id == book_id)
-    here = conn.execute(moved.where(exception.c.date == date, exception.c.moved_fen != 0)).scalar()
-    away = conn.execute(moved.where(exception.c.ledger_date == date, exception.c.moved_fen != 0)).scalar()
-    return (row.credits_fen - row.reversals_fen if row else 0) + int(here or 0) - int(away or 0)
-
-
-def undecided(conn: Connection, book_id: int, date: int) -> int:
-    """Exceptions of a date that nobody has decided; carried ones and suspense items do not count."""
-    query = select(func.count()).select_from(exception).where(
-        exception.c.book_id == book_id, exception.c.date == date,
-        exception.c.state.in_(UNDECIDED), exception.c.item_class != NOT_BLOCKING,
-    )  # fmt: skip
-    return int(conn.execute(query).scalar() or 0)
-
-
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
 
 
@@ -219,8 +214,11 @@ def accept(conn: Connection, one: AcceptedFile) -> None:
         conn.execute(insert(bank_file).values(values))
 
 
-def write(conn: Connection, rows: Iterable[Row]) -> None:
-    """New rows get the book's next ids, but for those that another run has just written; changed ones are replaced."""
+def write(conn: Connection, rows: Iterable[Row], before: Mapping[int, Row]) -> None:
+    """New rows get the book's next ids, but for those that another run has just written; changed ones are replaced.
+
+    before: the changed ones as they were read. Raises Moved, and the caller rolls back, if one is not so any more.
+    """
     rows = list(rows)
     new, changed = [r for r in rows if not r.id], [r for r in rows if r.id]
     if new:
@@ -232,32 +230,42 @@ def write(conn: Connection, rows: Iterable[Row]) -> None:
         first = conn.execute(select(book.c.next_exception).where(book.c.book_id == book_id)).scalar_one()
         conn.execute(insert(exception), [r._replace(id=first + n)._asdict() for n, r in enumerate(new)])
         conn.execute(update(book).where(book.c.book_id == book_id).values(next_exception=first + len(new)))
-    if changed:
-        key = and_(exception.c.book_id == bindparam("in_book"), exception.c.id == bindparam("known_as"))
-        values: dict[str, Any] = {name: bindparam(name) for name in Row._fields[2:]}
-        conn.execute(
-            update(exception).where(key, exception.c.state != "DECIDED").values(values),
-            [{**r._asdict(), "in_book": r.book_id, "known_as": r.id} for r in changed],
-        )
-
-
-def state_of(agrees: bool, due_fen: int) -> str:
-    """A closed date's state (settlement.md section 3). agrees: its file is accepted and no exception undecided."""
-    if not agrees:
-        return CLOSED
-    return RECONCILED if due_fen else SETTLED
+    for row in changed:
+        old = before[row.id]
+        as_read = and_(
+            exception.c.book_id == row.book_id, exception.c.id == row.id, exception.c.state == old.state,
+            exception.c.decided_seq == old.decided_seq, exception.c.proposal == old.proposal,
+        )  # fmt: skip
+        values = dict(zip(Row._fields[2:], row[2:], strict=True))
+        if conn.execute(update(exception).where(as_read).values(values)).rowcount != 1:
+            raise Moved(f"exception {row.id} was decided meanwhile")
 
 
 def judge(conn: Connection, book_id: int, date: int) -> str:
     """Works out a closed date's state and writes it; gives the state."""
     row = day_of(conn, book_id, date)
-    if row is None or row.state == "OPEN":
+    if row is None or row.state == OPEN:
         return row.state if row else ""
-    agrees = file_of(conn, book_id, date) is not None and not undecided(conn, book_id, date)
-    state = state_of(agrees, due(conn, book_id, date))
+    state = state_of(money_on(conn, book_id, date))
     if state != row.state:
         conn.execute(update(day).where(day.c.book_id == book_id, day.c.date == date).values(state=state))
     return state
+
+
+def wake(conn: Connection, book_id: int) -> None:
+    """Opens again what was carried for CARRIED_DATES, and judges its dates anew."""
+    book = book_of(conn, book_id)
+    if book is None:
+        return
+    over = and_(
+        exception.c.book_id == book_id, exception.c.state == "CARRIED",
+        exception.c.decided_date <= add_days(book.open_date, -CARRIED_DATES),
+    )  # fmt: skip
+    dates = sorted(set(conn.execute(select(exception.c.date).where(over)).scalars()))
+    if dates:
+        conn.execute(update(exception).where(over).values(state="OPEN", proposal=""))
+    for date in dates:
+        judge(conn, book_id, date)
 
 
 def chunks(rows: list[Row], size: int = CHUNK) -> Iterator[list[Row]]:

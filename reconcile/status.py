@@ -14,13 +14,14 @@ from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec, Totals, file_names
 from shebao.ledger.day import AGREED, time_of
+from shebao.ledger.desk import blocks
 from shebao.ledger.facts import Day, ToldTotals
 from shebao.ledger.told import told_of
 
 from . import shelf
 from .inbox import folder_of, is_there
-from .report import money
-from .worklist import CHINESE, LISTED, Row, blocks, iso
+from .words import money
+from .worklist import CHINESE, LISTED, Row, iso
 
 
 class Told(NamedTuple):

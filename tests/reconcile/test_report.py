@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shebao.reconcile.chart import chart, nice, short
-from shebao.reconcile.report import money
+from shebao.reconcile.reports.chart import chart, nice, short
+from shebao.reconcile.reports.words import money
 
 D = 20261123
 
@@ -64,9 +64,11 @@ def test_an_exception_is_in_the_verdict_and_in_the_list(bureau: Any) -> None:
         bureau.close(bank)
         bureau.deliver(bank, D, lambda lines: [])
         bureau.type("run", "--bank", bank, "--date", str(D))
+    with bureau.store.writing() as conn:
+        conn.exec_driver_sql("UPDATE exception SET gap_fen = -amount")
     text = page(bureau)
     assert re.search(r"未平:1 笔差异,涉及 1,234\.56 元,请联系 rcb银行", text)
-    assert text.count("rcb-1") == 1 and "短款" in text
+    assert text.count("rcb-1") == 2 and "短款" in text  # in the list, and in the statement
 
 
 def test_the_page_loads_nothing_and_trusts_nothing(bureau: Any) -> None:

@@ -1,0 +1,147 @@
+"""Money between the bank and the bureau in a report: due and received, the reconciliation statement, the accounts.
+
+Reads by `queries` and adds up; settlement.md section 6 says what each number means. Nothing here judges it: `verdict`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from shebao.ledger.day import days_between
+from shebao.ledger.history import own_side
+
+from .periods import Period
+from .queries import rows
+
+DaysLate = Callable[[str, int, int], int]  # bank, settlement date, fen missing → working days late
+
+
+def calendar_days_late(today: int) -> DaysLate:
+    """Days since the day after the settlement date, holidays and all; for want of a calendar of working days."""
+
+    def late(bank: str, date: int, missing: int) -> int:
+        return max(0, days_between(date, today) - 1) if missing > 0 else 0
+
+    return late
+
+
+class Due(NamedTuple):
+    """One settlement date of a bank: what it owes and what has come."""
+
+    bank: str
+    date: int
+    state: str
+    due: int
+    received: int
+    days_late: int
+
+    @property
+    def missing(self) -> int:
+        """Negative: more has come than is due."""
+        return self.due - self.received
+
+
+class Difference(NamedTuple):
+    """A line of the reconciliation statement: an exception that is open, or was left unbooked."""
+
+    bank: str
+    date: int  # whose statement it stands in
+    id: int
+    of_date: int  # the exception's own
+    item_class: str
+    state: str
+    bill: str
+    fen: int
+
+
+class Statement(NamedTuple):
+    """余额调节表 of a bank and period, over the dates whose file is accepted."""
+
+    bank: str
+    dates: int  # of the period
+    accepted: int
+    due: int
+    differences: list[Difference]
+    net: int  # the bank's
+    classes: dict[str, int]
+
+    @property
+    def rest(self) -> int:
+        """What no exception explains: must be 0."""
+        return self.net - self.due - sum(one.fen for one in self.differences)
+
+
+class Account(NamedTuple):
+    """A line of the trial balance; fen, debit less credit for opening and closing."""
+
+    account: str
+    opening: int
+    debit: int
+    credit: int
+
+    @property
+    def closing(self) -> int:
+        return self.opening + self.debit - self.credit
+
+    @property
+    def own(self) -> int:
+        """Closing, positive on the account's own side."""
+        return self.closing * own_side(self.account)
+
+
+class Voucher(NamedTuple):
+    bank: str
+    date: int
+    kind: str
+    debit: str
+    credit: str
+    transfers: int
+    fen: int
+
+
+def dues(conn: Connection, bank: str, book_id: int, until: int, days_late: DaysLate) -> list[Due]:
+    """Every date of a bank up to `until`, the oldest first."""
+    found = []
+    for row in rows(conn, "dues", book=book_id, until=until):
+        due, received = row.net + row.moved + row.corrections, row.received
+        late = days_late(bank, row.date, due - received) if row.state != "OPEN" else 0
+        found.append(Due(bank, row.date, row.state, due, received, late))
+    return found
+
+
+def statement(conn: Connection, bank: str, book_id: int, period: Period, owed: Iterable[Due]) -> Statement:
+    span = {"book": book_id, "since": period.since, "until": period.until}
+    files = {row.date: row for row in rows(conn, "files", **span)}
+    of_period = [one for one in owed if period.since <= one.date <= period.until]
+    classes: dict[str, int] = {}
+    for file in files.values():
+        for name, number in json.loads(file.classes_json).items():
+            classes[name] = classes.get(name, 0) + number
+    lines = [Difference._make((bank, *row)) for row in rows(conn, "differences", **span)]
+    return Statement(
+        bank, len(of_period), len(files), sum(one.due for one in of_period if one.date in files),
+        [line for line in lines if line.date in files], sum(file.net for file in files.values()), classes,
+    )  # fmt: skip
+
+
+def accounts(conn: Connection, books: Mapping[int, tuple[int, int]]) -> list[Account]:
+    """The trial balance of some books together, each over its own events (first, last]."""
+    opening: dict[str, int] = {}
+    moved: dict[str, tuple[int, int]] = {}
+    for book_id, (first, last) in books.items():
+        for row in rows(conn, "accounts", book=book_id, first=first, last=last):
+            for account, debit, credit in ((row.debit, 1, 0), (row.credit, 0, 1)):
+                opening[account] = opening.get(account, 0) + (debit - credit) * row.before
+                before = moved.get(account, (0, 0))
+                moved[account] = before[0] + debit * row.moved, before[1] + credit * row.moved
+    order = ("clearing", "fund", "suspense", "refund", "special", "treasury")
+    names = sorted(opening, key=lambda name: (order.index(name.split(":")[0]), name))
+    return [Account(name, opening[name], *moved[name]) for name in names]
+
+
+def vouchers(conn: Connection, bank: str, book_id: int, first: int, last: int) -> list[Voucher]:
+    return [Voucher._make((bank, *row)) for row in rows(conn, "vouchers", book=book_id, first=first, last=last)]

@@ -1,0 +1,343 @@
+"""Which tables a report has, and what stands in them: figures in, tables out, in the order of reading.
+
+Those with payments, reversals, corrections and net all add up the same rows (`cube`). Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from shebao.ledger.day import time_of
+
+from ..words import money
+from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, iso
+from . import words
+from .chart import clock
+from .cube import SUSPENSE, Line, corrections, lines, total
+from .figures import BankPart, Figures
+from .periods import DAY, YEAR
+from .sheet import CODE, COUNT, DATE, MONEY, NONE, Column, Table, Text
+from .verdict import checks
+
+BRANCHES: Final = 20  # the busiest, the rest as one row
+SHOWN: Final = 40  # rows of a list on page and paper
+MEASURES: Final = (
+    Column("payments", "缴费笔数", "no.", COUNT), Column("payments_fen", "缴费金额", "payments", MONEY),
+    Column("reversals", "冲正笔数", "no.", COUNT), Column("reversals_fen", "冲正金额", "reversals", MONEY),
+    Column("corrections", "更正笔数", "no.", COUNT), Column("corrections_fen", "更正金额", "corrections", MONEY),
+    Column("net", "净额", "net", MONEY, sums=((1, 2), (-1, 4), (1, 6))),
+)  # fmt: skip
+PARTS: Final = "笔数按险种分项计,一张缴费单可有多项。 Counts are insurance parts: a bill has one or more."
+
+
+def tables(figures: Figures) -> list[Table]:
+    """All of them."""
+    f = figures
+    course = [] if f.period.unit == DAY else [_course(f)]
+    return [
+        _by_bank(f), *course, _quarters(f), _by_type(f), _by_bank_and_type(f), _by_channel(f), _by_branch(f),
+        _by_office(f), _corrections(f), _results(f), _worklist(f), _exceptions(f), _money(f), _statement(f),
+        _differences(f), _comparison(f), _accounts(f), _checks(f), _seals(f),
+    ]  # fmt: skip
+
+
+def _measured(
+    key: str, chinese: str, english: str, first: Column, rows: Iterable[tuple[Text, Line]], note: str = "",
+    shown: int = 0,
+) -> Table:  # fmt: skip
+    cells = [(name, *line, line.net) for name, line in rows]
+    return Table(key, chinese, english, (first, *MEASURES), cells, total=True, note=note, shown=shown)
+
+
+def _bank(one: BankPart) -> Text:
+    return Text(one.name, one.bank)
+
+
+def _named(names: Mapping[str, tuple[str, str]], key: str) -> Text:
+    """`170 城乡居民养老` and its English; of what is no digits, only the words."""
+    chinese, english = names.get(key, ("", ""))
+    return Text(f"{key} {chinese}".strip() if key.isdigit() or not chinese else chinese, english)
+
+
+# -- payments, reversals, corrections, net ---------------------------------------------------------------------------
+
+
+def _by_bank(f: Figures) -> Table:
+    found = lines(f.cube, "bank")
+    rows = [(_bank(one), found.get((one.bank,), Line())) for one in f.banks]
+    note = "净额 = 缴费 - 冲正 + 更正;更正由双人决定:补记、入账、退回、冲回、退费。 Decided by two people."
+    return _measured("bank", "各银行", "By bank, yuan", Column("bank", "银行", "bank"), rows, note)
+
+
+def _course(f: Figures) -> Table:
+    """The period's dates, of a year its months."""
+    cube = f.cube.with_columns(part=f.cube["date"] // (100 if f.period.unit == YEAR else 1))
+    found = lines(cube, "part")
+    parts = sorted({f.period.part_of(day.date) for one in f.banks for day in one.days})
+    name = words.month if f.period.unit == YEAR else iso
+    rows = [(Text(name(part)), found.get((part,), Line())) for part in parts]
+    if f.period.unit == YEAR:
+        table = _measured("course", "各月", "By month, yuan", Column("month", "月份", "month"), rows)
+    else:
+        table = _measured("course", "各日", "By settlement date, yuan", Column("date", "结算日", "date"), rows)
+    return table._replace(drawn="above")
+
+
+def _by_type(f: Figures) -> Table:
+    rows = [(_named(words.TYPES, kind), line) for (kind,), line in lines(f.cube, "type", counted="parts").items()]
+    return _measured("type", "各险种", "By insurance type, yuan", Column("type", "险种", "type"), rows, PARTS)
+
+
+def _by_bank_and_type(f: Figures) -> Table:
+    order = {one.bank: one for one in f.banks}
+    found = lines(f.cube, "bank", "type", counted="parts")
+    rows = []
+    for bank, kind in sorted(found, key=lambda key: (list(order).index(key[0]), key[1])):
+        name = _named(words.TYPES, kind)
+        rows.append((Text(f"{bank} · {name.chinese}", name.english), found[bank, kind]))
+    return _measured("bank_type", "各银行各险种", "By bank and insurance type, yuan",
+                     Column("bank_type", "银行 · 险种", "bank, type"), rows, PARTS)  # fmt: skip
+
+
+def _by_channel(f: Figures) -> Table:
+    found = lines(f.cube, "channel")
+    rows = [(_named(words.CHANNELS, key) if key else Text("未注明", "not told"), found[key,]) for (key,) in found]
+    return _measured("channel", "各渠道", "By channel, yuan", Column("channel", "渠道", "channel"), rows)
+
+
+def _by_branch(f: Figures) -> Table:
+    """The busiest first; what is beyond 20 is one row, in the workbook too."""
+    found = sorted(lines(f.cube, "bank", "branch").items(), key=lambda item: (-item[1].payments_fen, item[0]))
+    rows = [(Text(branch.strip() or "未注明", bank), line) for (bank, branch), line in found[:BRANCHES]]
+    if rest := [line for _, line in found[BRANCHES:]]:
+        rows.append((Text(f"其余 {len(rest):,} 个网点", "all others"), total(rest)))
+    column = Column("branch", "网点", "branch")
+    return _measured("branch", "各网点", f"By branch, the {BRANCHES} largest, yuan", column, rows)
+
+
+def _by_office(f: Figures) -> Table:
+    found = sorted(
+        lines(f.cube, "office").items(), key=lambda item: (item[0][0] == SUSPENSE, -item[1].payments_fen, item[0])
+    )
+    names = {SUSPENSE: Text("挂账,无缴费单", "suspense, no bill"), "": Text("未注明", "not told")}
+    rows = [(names.get(office) or Text(office), line) for (office,), line in found]
+    column = Column("office", "机构", "office")
+    return _measured("office", "各开单机构", "By issuing office, yuan", column, rows, shown=SHOWN)
+
+
+def _corrections(f: Figures) -> Table:
+    columns = (
+        Column("kind", "更正种类", "kind"), Column("number", "笔数", "no.", COUNT),
+        Column("funds_fen", "基金", "funds", MONEY), Column("suspense_fen", "挂账", "suspense", MONEY),
+        Column("net", "净额", "net", MONEY, sums=((1, 2), (1, 3))),
+    )  # fmt: skip
+    rows = [
+        (Text(*words.KINDS.get(kind, (kind, ""))), number, funds, aside, funds + aside)
+        for kind, (number, funds, aside) in corrections(f.cube).items()
+    ]
+    return Table("correction", "更正明细", "Corrections by kind, yuan", columns, rows, total=True)
+
+
+def _quarters(f: Figures) -> Table:
+    columns = (
+        Column("quarter", "时刻", "from"), Column("payments", "笔数", "payments", COUNT),
+        Column("fen", "金额", "yuan", MONEY),
+    )  # fmt: skip
+    rows = [(Text(clock(f.start_min, q)), number, fen) for q, (number, fen) in enumerate(f.quarters)]
+    minute, most = f.peak
+    note = f"最忙一分钟 peak minute: {minute},{most:,} 笔 payments。" if most else ""
+    return Table(
+        "quarter", "每刻钟缴费", "Payments and yuan per quarter of an hour, by transaction time", columns, rows,
+        total=True, note=note, drawn="instead",
+    )  # fmt: skip
+
+
+# -- reconciliation and exceptions -----------------------------------------------------------------------------------
+
+
+def state_of(one: BankPart, accepted: bool) -> Text:
+    """Of one date its state, or that it was run and does not agree; of a longer time the least advanced."""
+    states = [day.state for day in one.days]
+    state = min(states, key=list(words.STATES).index) if states else ""
+    return Text(*words.STATES["DIFFERS" if state == "CLOSED" and accepted else state])
+
+
+def _results(f: Figures) -> Table:
+    classes = [Column(key, *names, COUNT) for key, names in words.CLASSES.items()]
+    columns = (
+        Column("bank", "银行", "bank"), Column("state", "状态", "state"), Column("cutover", "日切", "cut-over", CODE),
+        Column("files", "文件", "files", COUNT), *classes,
+    )  # fmt: skip
+    rows = []
+    for one, found in zip(f.banks, f.statements, strict=True):
+        closed = one.days[-1].closed_us if one.days else None
+        told = [found.classes.get(key, 0) if found.accepted else None for key in words.CLASSES]
+        rows.append((
+            _bank(one), state_of(one, 0 < found.accepted == found.dates),
+            time_of(closed).strftime("%m-%d %H:%M:%S") if closed else NONE, found.accepted, *told,
+        ))  # fmt: skip
+    complete = all(one.accepted == one.dates for one in f.statements)
+    note = "" if complete else "银行对账文件未到齐。 Not every file of the banks is here yet."
+    return Table("result", "对账结果", "Reconciliation, items by class", columns, rows, total=True, note=note)
+
+
+def _worklist(f: Figures) -> Table:
+    columns = (
+        Column("bank", "银行", "bank"), Column("new", "本期新增", "new", COUNT),
+        Column("solved", "其中已了", "of these solved", COUNT), Column("decided", "本期处理", "decided", COUNT),
+        Column("open", "未了", "open", COUNT), Column("carried", "结转", "carried", COUNT),
+        Column("suspense", "挂账", "suspense", COUNT), Column("older", "往期未了", "older", COUNT),
+        Column("oldest", "最早", "oldest", DATE),
+        Column("oldest_days", "天数", "days", COUNT, adds_up=False, clock=True),
+    )  # fmt: skip
+    rows = []
+    for one in f.banks:
+        *counts, oldest, days = one.worklist
+        rows.append((_bank(one), *counts, one.older, oldest, days if oldest else None))
+    return Table("worklist", "差异概况", "Exceptions: new, solved, open, oldest", columns, rows, total=True)
+
+
+def _exceptions(f: Figures) -> Table:
+    columns = (
+        Column("id", "编号", "id", CODE), Column("class", "类别", "class"), Column("state", "状态", "state"),
+        Column("bill", "缴费单", "bill", CODE), Column("time", "交易时间", "time", CODE),
+        Column("ledger", "账上", "ledger", MONEY, adds_up=False), Column("bank", "银行", "bank", MONEY, adds_up=False),
+        Column("proposal", "建议", "proposal"),
+    )  # fmt: skip
+    rows = [
+        (
+            f"{one.bank}-{row.id}", Text(CHINESE[row.item_class], row.item_class),
+            Text(*words.EXCEPTION_STATES[row.state]), row.bill, words.time_text(row.trace), *sides(row),
+            Text(*PROPOSALS[row.item_class][1:]),
+        )
+        for one in f.banks for row in one.exceptions
+    ]  # fmt: skip
+    return Table("exception", "待处理差异", "Exceptions of this period, yuan", columns, rows, shown=SHOWN)
+
+
+def sides(row: Row) -> tuple[int | None, int | None]:
+    """The two sides' amounts, None where a side has no line. What the wire opened is the ledger's own."""
+    if row.item_class in FROM_THE_WIRE:
+        return row.amount, None
+    ledger, bank = (int(json.loads(side)["amount"]) if side else None for side in (row.ledger_json, row.bank_json))
+    return ledger, bank
+
+
+def _money(f: Figures) -> Table:
+    """The period's dates, and whatever is still missing of earlier ones."""
+    columns = (
+        Column("bank", "银行", "bank"), Column("date", "结算日", "date", DATE, names=True),
+        Column("state", "状态", "state"), Column("due", "应划", "due", MONEY),
+        Column("received", "已划", "received", MONEY),
+        Column("missing", "未划", "missing", MONEY, sums=((1, 3), (-1, 4))),
+        Column("days_late", "逾期天数", "days late", COUNT, adds_up=False, clock=True),
+    )  # fmt: skip
+    names = {one.bank: _bank(one) for one in f.banks}
+    wanted = [
+        due for due in f.dues
+        if (due.missing and due.state != "OPEN") or (f.period.unit == DAY and due.date == f.period.since)
+    ]  # fmt: skip
+    rows = [
+        (names[d.bank], d.date, Text(*words.STATES[d.state]), d.due, d.received, d.missing, d.days_late)
+        for d in wanted
+    ]  # fmt: skip
+    sums = [d for d in f.dues if d.date >= f.period.since]
+    due, received = (money(sum(fen)) for fen in ([d.due for d in sums], [d.received for d in sums]))
+    note = (
+        f"本期应划 due {due},已划 received {received};另列往期未划清者,负数为多划。"
+        " Dates of earlier periods are listed while money is missing; negative is over."
+    )
+    return Table("money", "资金划拨", "Money due and received, yuan", columns, rows, total=True, note=note, shown=SHOWN)
+
+
+def _statement(f: Figures) -> Table:
+    columns = (
+        Column("bank", "银行", "bank"), Column("due", "应划", "due", MONEY),
+        Column("differences", "未了差异", "differences", MONEY),
+        Column("explained", "调节后", "explained", MONEY, sums=((1, 1), (1, 2))),
+        Column("net", "银行净额", "bank's net", MONEY),
+        Column("rest", "应为零", "must be 0", MONEY, sums=((1, 4), (-1, 3))),
+        Column("files", "文件", "files", COUNT),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for part, one in zip(f.banks, f.statements, strict=True):
+        if not one.accepted:
+            rows.append((_bank(part), None, None, None, None, None, 0))
+            continue
+        between = sum(line.fen for line in one.differences)
+        rows.append((_bank(part), one.due, between, one.due + between, one.net, one.rest, one.accepted))
+    note = "只列已接受银行文件的结算日。 Dates whose bank file is accepted; a dash: the file is awaited."
+    return Table("statement", "余额调节表", "Reconciliation statement, yuan", columns, rows, total=True, note=note)
+
+
+def _differences(f: Figures) -> Table:
+    columns = (
+        Column("id", "编号", "id", CODE), Column("date", "结算日", "date", DATE, names=True),
+        Column("of_date", "差异日", "arose", DATE),
+        Column("class", "类别", "class"), Column("state", "状态", "state"), Column("bill", "缴费单", "bill", CODE),
+        Column("fen", "银行多于应划", "bank's net over due", MONEY),
+    )  # fmt: skip
+    rows = [
+        (f"{d.bank}-{d.id}", d.date, d.of_date, Text(CHINESE[d.item_class], d.item_class),
+         Text(*words.EXCEPTION_STATES[d.state]), d.bill, d.fen)
+        for one in f.statements for d in one.differences
+    ]  # fmt: skip
+    name = Text("余额调节表之差异", "Its lines: open, or left unbooked, yuan")
+    return Table("difference", *name, columns, rows, total=True, shown=SHOWN)
+
+
+# -- the whole -------------------------------------------------------------------------------------------------------
+
+
+def _comparison(f: Figures) -> Table:
+    columns = (
+        Column("span", "期间", "period"), Column("since", "自", "from", DATE), Column("until", "至", "to", DATE),
+        *(c._replace(sums=tuple((sign, n + 2) for sign, n in c.sums)) for c in MEASURES),
+    )  # fmt: skip
+    rows = [
+        (Text(span.chinese, span.english), span.since, span.until, *line, line.net) for span, line in f.comparisons
+    ]
+    return Table("comparison", "比较", "Comparison, yuan", columns, rows)
+
+
+def _accounts(f: Figures) -> Table:
+    """试算平衡表: debit and credit balances before, movements, balances after; each pair has one total."""
+    pairs = (("opening", "期初", "opening"), ("moved", "本期", "period"), ("closing", "期末", "closing"))
+    columns = [Column("account", "科目", "account")]
+    for key, chinese, english in pairs:
+        columns.append(Column(f"{key}_debit", f"{chinese}借方", f"{english} Dr", MONEY))
+        columns.append(Column(f"{key}_credit", f"{chinese}贷方", f"{english} Cr", MONEY))
+    rows = []
+    for a in f.accounts:
+        name = words.ACCOUNTS.get(a.account.split(":")[0], (a.account, ""))[0]
+        opening, closing = ((max(0, fen), max(0, -fen)) for fen in (a.opening, a.closing))
+        rows.append((Text(name, a.account), *opening, a.debit, a.credit, *closing))
+    return Table("account", "科目余额", "Trial balance, yuan", tuple(columns), rows, total=True)
+
+
+def _checks(f: Figures) -> Table:
+    columns = (
+        Column("check", "核对项", "check"), Column("left", "一方", "one side", MONEY, adds_up=False),
+        Column("right", "另一方", "other side", MONEY, adds_up=False),
+        Column("gap", "相差", "difference", MONEY, sums=((1, 1), (-1, 2)), adds_up=False),
+        Column("same", "结论", "result"),
+    )  # fmt: skip
+    right, wrong = Text("相符", "right"), Text("不符", "WRONG")
+    rows = [
+        (Text(c.chinese, c.english), c.left, c.right, c.left - c.right, right if c.same else wrong)
+        for c in checks(f)
+    ]  # fmt: skip
+    return Table("check", "核对", "Totals that stand in two places, yuan", columns, rows)
+
+
+def _seals(f: Figures) -> Table:
+    columns = (
+        Column("bank", "银行", "bank"), Column("seq", "末笔事件", "last event", COUNT, adds_up=False),
+        Column("date", "结算日", "date", DATE), Column("seal", "封印", "seal", CODE),
+    )  # fmt: skip
+    rows = [(_bank(one), one.last, one.seal_date, one.seal or NONE) for one in f.banks]
+    return Table("seal", "账簿封印", "Seal of the books after the period's last event", columns, rows)
+
+

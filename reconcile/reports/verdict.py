@@ -1,0 +1,122 @@
+"""The first line of a report: right or not, how much is open, whom to call (settlement.md section 7).
+
+Pure. Before anything is called right, every total that can be had from two sides is held against the other side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..words import money
+from ..worklist import difference
+from .cube import CORRECTIONS, Line, lines
+from .figures import Figures, blocking
+
+
+class Check(NamedTuple):
+    """One amount from two sides, in fen. `same` looks at the counts as well."""
+
+    chinese: str
+    english: str
+    left: int
+    right: int
+    same: bool
+
+
+class Verdict(NamedTuple):
+    level: str  # "good" "wait" "bad": colour and sign
+    chinese: str
+    english: str
+
+
+def checks(figures: Figures) -> list[Check]:
+    """What must agree, whatever the day was like."""
+    by_bank = {bank: line for (bank,), line in lines(figures.cube, "bank").items()}
+    days = {one.bank: one for one in figures.banks}
+    found = []
+    for bank, part in days.items():
+        line, told = by_bank.get(bank, Line()), part.totals
+        found.append(
+            Check(f"{bank} 缴费减冲正 = 明细文件合计", f"{bank}: payments less reversals = its detail files' totals",
+                  line.payments_fen - line.reversals_fen, told.net, line[:4] == tuple(told))
+        )  # fmt: skip
+    ruled = [one.line for part in figures.banks for one in part.days]
+    number, fen = sum(one.corrections for one in ruled), sum(one.corrections_fen for one in ruled)
+    all_ = figures.total
+    found.append(
+        Check("更正合计 = 双人决定之分录", f"{CORRECTIONS} = entries of what two people decided",
+              all_.corrections_fen, fen, (all_.corrections, all_.corrections_fen) == (number, fen))
+    )  # fmt: skip
+    moved = sum(a.credit - a.debit for a in figures.accounts if a.account.startswith(("fund:", "suspense:")))
+    found.append(
+        Check("净额 = 基金与挂账科目发生额", "net = movement of the funds and of suspense", all_.net, moved,
+              all_.net == moved)
+    )  # fmt: skip
+    booked, debits = sum(v.fen for v in figures.vouchers), sum(a.debit for a in figures.accounts)
+    found.append(Check("凭证合计 = 借方发生额", "vouchers = debits of the period", booked, debits, booked == debits))
+    for one in figures.statements:
+        if one.accepted:
+            explained = one.net - one.rest
+            found.append(
+                Check(f"{one.bank} 应划加差异 = 银行净额", f"{one.bank}: due and differences = the bank's net",
+                      explained, one.net, one.rest == 0)
+            )  # fmt: skip
+    return found
+
+
+def verdict(figures: Figures) -> Verdict:
+    """One line, the gravest first."""
+    if wrong := [check for check in checks(figures) if not check.same]:
+        first = wrong[0]
+        return Verdict(
+            "bad", f"账目不符:{first.chinese} 不成立(相差 {money(first.left - first.right)} 元),"
+            "请立即运行 ledgerctl verify 并联系系统管理员",
+            f"NOT RIGHT: {first.english} does not hold; run ledgerctl verify and call the administrator",
+        )  # fmt: skip
+    return _open(figures) or _waiting(figures) or _balanced(figures)
+
+
+def _open(figures: Figures) -> Verdict | None:
+    rows = blocking(figures)
+    number = sum(len(one) for one in rows.values())
+    if not number:
+        return None
+    fen = sum(difference(row) for one in rows.values() for row in one)
+    names = [one for one in figures.banks if rows[one.bank]]
+    return Verdict(
+        "bad", f"未平:{number} 笔差异,涉及 {money(fen)} 元,请联系 {'、'.join(one.name for one in names)}",
+        f"not balanced: {number} open, {money(fen)} yuan; call {', '.join(one.bank for one in names)}",
+    )  # fmt: skip
+
+
+def _waiting(figures: Figures) -> Verdict | None:
+    if open_ := [one for one in figures.banks if one.is_open]:
+        return Verdict(
+            "wait", f"尚未日切:{'、'.join(one.name for one in open_)},数字未定",
+            f"interim: {', '.join(one.bank for one in open_)} not closed yet",
+        )  # fmt: skip
+    names = {one.bank: one.name for one in figures.banks}
+    if waiting := [one.bank for one in figures.statements if one.accepted < one.dates]:
+        return Verdict(
+            "wait", f"等待对账文件:{'、'.join(names[bank] for bank in waiting)}",
+            f"not compared yet: the file of {', '.join(waiting)} is awaited",
+        )  # fmt: skip
+    return None
+
+
+def _balanced(figures: Figures) -> Verdict:
+    """All agrees; money may still be on its way, or late."""
+    of_period = [one for one in figures.dues if one.date >= figures.period.since]
+    missing = sum(max(0, one.missing) for one in of_period)
+    late = list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0))
+    names = {one.bank: one.name for one in figures.banks}
+    chinese, english = "账平:各银行逐笔相符,无待处理差异", "balanced: every item agrees with every bank"
+    if not missing:
+        return Verdict("good", chinese, english)
+    chinese, english = f"{chinese};待划款 {money(missing)} 元", f"{english}; {money(missing)} yuan still to come"
+    if not late:
+        return Verdict("good", chinese, english)
+    return Verdict(
+        "wait", f"{chinese},已逾期,请联系 {'、'.join(names[bank] for bank in late)}",
+        f"{english}, late; call {', '.join(late)}",
+    )  # fmt: skip
