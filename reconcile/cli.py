@@ -210,19 +210,19 @@ def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
         open_date = f"在收 open {iso(one.open_date.date)}" if one.open_date else "无账本 no book"
         out.print(f"[bold]{one.bank}[/] {one.name}  {open_date}")
         for d in one.dates:
-            _print_date(out, _status_line(d), d.so_far)
+            out.print(f"    {_status_line(d)}", soft_wrap=True)
+            _print_so_far(out, "    ", d.so_far)
         if one.open_date:
-            _print_date(out, f"{iso(one.open_date.date)} OPEN", one.open_date)
+            _print_so_far(out, f"{iso(one.open_date.date)} OPEN · ", one.open_date)
         if one.next:
             out.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
 
 
-def _print_date(out: Console, line: str, one: status_screen.SoFar) -> None:
-    """One date of one bank: where it stands, and what both sides have of it."""
-    out.print(f"    {line}", soft_wrap=True)
-    out.print(f"        {status_screen.so_far_words(one)}", soft_wrap=True)
-    told = status_screen.told_words(one)
-    out.print(f"        [bold]{told}[/]" if one.differs else f"        {told}", soft_wrap=True)
+def _print_so_far(out: Console, lead: str, one: status_screen.SoFar) -> None:
+    """What both sides have of a date."""
+    out.print(f"    {lead}{status_screen.so_far_words(one)}", soft_wrap=True)
+    if told := status_screen.told_words(one):
+        out.print(f"        [bold]{told}[/]" if one.differs else f"        {told}", soft_wrap=True)
 
 
 def _status_line(d: status_screen.Closed) -> str:

@@ -191,14 +191,15 @@ def _totals_json(totals: Totals) -> dict[str, int]:
 
 
 def so_far_words(one: SoFar) -> str:
-    """What the ledger has of a date."""
-    return f"账上 ledger {_side_words(one.ledger)} · 净额 net {money(one.ledger.net)} 元"
+    """What the ledger has of a date; and that the bank has told nothing of it, if so."""
+    words = f"账上 ledger {_side_words(one.ledger)} · 净额 net {money(one.ledger.net)} 元"
+    return words if one.told else f"{words} · 银行 0500 未报 no totals told"
 
 
 def told_words(one: SoFar) -> str:
-    """What the bank told of a date, beside what the ledger had then."""
+    """What the bank told of a date, beside what the ledger had then; empty if it has told nothing."""
     if one.told is None:
-        return "银行 0500 未报 the bank has told no totals"
+        return ""
     told, when = one.told, since(one.told.at_us)
     if told.agrees:
         return f"银行 0500 ({when}) 相符 agrees: {_side_words(told.bank)}"
