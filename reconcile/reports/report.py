@@ -9,7 +9,7 @@ from ..words import money
 from . import words
 from .figures import Figures
 from .periods import TITLES
-from .sheet import CODE, Column, Table, Text, shown
+from .sheet import Column, Table, Text, shown
 from .tables import tables
 from .verdict import Verdict, verdict
 
@@ -101,7 +101,7 @@ def _changed(report: Report) -> Table:
         rows.append((where, Text(one.row), what, *told))
     columns = (
         Column("table", "表", "table"), Column("row", "行", "row"), Column("column", "项", "figure"),
-        Column("before", "原", "before", CODE), Column("after", "现", "after", CODE),
+        Column("before", "原", "before"), Column("after", "现", "after"),
     )  # fmt: skip
     chinese, english = f"第 {report.version} 版的变动", f"What changed since version {report.version - 1}"
     return Table("change", chinese, english, columns, rows, shown=CHANGES_SHOWN)

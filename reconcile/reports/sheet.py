@@ -36,7 +36,7 @@ class Column(NamedTuple):
     sums: tuple[tuple[int, int], ...] = ()  # (sign, column) of which it is the sum, row by row
     adds_up: bool = True  # a total row has its sum, if it is a number
     names: bool = False  # part of the row's name, as the first column is
-    clock: bool = False  # changes as time passes, with no event: makes no new version
+    aside: bool = False  # no figure: words that explain one, or what time alone changes; makes no new version
 
 
 class Table(NamedTuple):
@@ -67,14 +67,14 @@ class Table(NamedTuple):
         return self._replace(rows=[*self.rows[: self.shown], (name, *(_blank(value) for value in rest[1:]))])
 
     def figures(self) -> Iterator[tuple[str, str, Any]]:
-        """(row, column, value) of everything that only an event can change."""
+        """(row, column, value) of everything but what stands aside."""
         seen: dict[str, int] = {}
         for row in self.rows:
             name = " ".join(str(value) for n, value in enumerate(row) if not n or self.columns[n].names)
             seen[name] = seen.get(name, 0) + 1
             told = name if seen[name] == 1 else f"{name} #{seen[name]}"
             for column, value in zip(self.columns[1:], row[1:], strict=True):
-                if not column.clock and not column.names:
+                if not column.aside and not column.names:
                     yield told, column.key, str(value) if isinstance(value, Text) else value
 
 

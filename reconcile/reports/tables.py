@@ -190,7 +190,7 @@ def _worklist(f: Figures) -> Table:
         Column("open", "未了", "open", COUNT), Column("carried", "结转", "carried", COUNT),
         Column("suspense", "挂账", "suspense", COUNT), Column("older", "往期未了", "older", COUNT),
         Column("oldest", "最早", "oldest", DATE),
-        Column("oldest_days", "天数", "days", COUNT, adds_up=False, clock=True),
+        Column("oldest_days", "天数", "days", COUNT, adds_up=False, aside=True),
     )  # fmt: skip
     rows = []
     for one in f.banks:
@@ -201,10 +201,10 @@ def _worklist(f: Figures) -> Table:
 
 def _exceptions(f: Figures) -> Table:
     columns = (
-        Column("id", "编号", "id", CODE), Column("class", "类别", "class"), Column("state", "状态", "state"),
-        Column("bill", "缴费单", "bill", CODE), Column("time", "交易时间", "time", CODE),
+        Column("id", "编号", "id", CODE), Column("class", "类别", "class", aside=True), Column("state", "状态", "state"),
+        Column("bill", "缴费单", "bill", CODE, aside=True), Column("time", "交易时间", "time", CODE, aside=True),
         Column("ledger", "账上", "ledger", MONEY, adds_up=False), Column("bank", "银行", "bank", MONEY, adds_up=False),
-        Column("proposal", "建议", "proposal"),
+        Column("proposal", "建议", "proposal", aside=True),
     )  # fmt: skip
     rows = [
         (
@@ -232,7 +232,7 @@ def _money(f: Figures) -> Table:
         Column("state", "状态", "state"), Column("due", "应划", "due", MONEY),
         Column("received", "已划", "received", MONEY),
         Column("missing", "未划", "missing", MONEY, sums=((1, 3), (-1, 4))),
-        Column("days_late", "逾期天数", "days late", COUNT, adds_up=False, clock=True),
+        Column("days_late", "逾期天数", "days late", COUNT, adds_up=False, aside=True),
     )  # fmt: skip
     names = {one.bank: _bank(one) for one in f.banks}
     wanted = [
@@ -257,7 +257,7 @@ def _statement(f: Figures) -> Table:
         Column("bank", "银行", "bank"), Column("due", "应划", "due", MONEY),
         Column("differences", "未了差异", "differences", MONEY),
         Column("explained", "调节后", "explained", MONEY, sums=((1, 1), (1, 2))),
-        Column("net", "银行净额", "bank's net", MONEY),
+        Column("bank_net", "银行净额", "bank's net", MONEY),
         Column("rest", "应为零", "must be 0", MONEY, sums=((1, 4), (-1, 3))),
         Column("files", "文件", "files", COUNT),
     )  # fmt: skip
@@ -275,8 +275,8 @@ def _statement(f: Figures) -> Table:
 def _differences(f: Figures) -> Table:
     columns = (
         Column("id", "编号", "id", CODE), Column("date", "结算日", "date", DATE, names=True),
-        Column("of_date", "差异日", "arose", DATE),
-        Column("class", "类别", "class"), Column("state", "状态", "state"), Column("bill", "缴费单", "bill", CODE),
+        Column("of_date", "差异日", "arose", DATE, aside=True), Column("class", "类别", "class", aside=True),
+        Column("state", "状态", "state"), Column("bill", "缴费单", "bill", CODE, aside=True),
         Column("fen", "银行多于应划", "bank's net over due", MONEY),
     )  # fmt: skip
     rows = [

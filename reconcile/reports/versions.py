@@ -1,7 +1,7 @@
 """Versions of a report: another one only when a figure changed, and what changed (settlement.md section 7).
 
 `figures.json` beside the report is what the next one is compared with. What the clock alone changes is no figure
-(`sheet.Column.clock`). Pure: text in, text out; `write` has the files.
+(`sheet.Column.aside`). Pure: text in, text out; `write` has the files.
 """
 
 from __future__ import annotations

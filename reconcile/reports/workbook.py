@@ -10,7 +10,7 @@ import io
 from typing import Any, Final
 
 import xlsxwriter
-from xlsxwriter.utility import xl_col_to_name, xl_range
+from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from shebao.ledger.day import as_date
@@ -144,8 +144,8 @@ def _totals(sheet: Worksheet, forms: dict[str, Any], table: Table, y: int) -> No
             sheet.write_blank(y, n, None, forms["total"])
         else:
             number = _yuan(value) if column.kind == MONEY else value
-            rows = xl_range(HEAD + 1, n, y - 1, n)
-            sheet.write_formula(y, n, f"=SUM({rows})", forms[f"total {column.kind}"], number)
+            letter = xl_col_to_name(n)
+            sheet.write_formula(y, n, f"=SUM({letter}{HEAD + 2}:{letter}{y})", forms[f"total {column.kind}"], number)
 
 
 def _chart(book: Any, table: Table) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from shebao_bureau import BANKS, Bureau
@@ -11,8 +12,13 @@ from sqlalchemy import insert, select, update
 
 from shebao.codecs.numbers import receipt
 from shebao.ledger import schema, schema_day
+from shebao.ledger.day import CST, date_of
+from shebao.reconcile.reports import periods
+from shebao.reconcile.reports.figures import Figures, gather
+from shebao.reconcile.reports.report import Report, compose
 
 D = 20261123
+AT = datetime(2026, 11, 24, 8, 0, tzinfo=CST)
 ODD_OFFICES = ("=HYPERLINK(\"http://x\")", "𠮷田村<b>&委</b>", "+86-571 #set *粗* $x$ \\", "@SUM(A1) 😀", "-2村委会")
 ODD_BRANCHES = ("=1+1", "@SUM(A1)", "+8613", "-2", "YUHANG<i>01")
 
@@ -148,3 +154,13 @@ def _traffic(bureau: Bureau, spread: int) -> None:
     bureau.undo(bureau.pay("icbc", 1530000, parts="110:1530000", at="20261123150000"))
     bureau.undo(bureau.pay("ccb", 4400, parts="510:4400", at="20261123160000"), "void")
     bureau.pay("boc", 88000, parts="170:88000", at="20261123161000")
+
+
+def figures(bureau: Any, period: periods.Period | None = None, **more: Any) -> Figures:
+    banks = {bank: (f"{bank}银行", int(number) * 100) for bank, number in BANKS.items()}
+    with bureau.store.reading() as conn:
+        return gather(conn, banks, period or periods.of_day(D), 23 * 60, date_of(bureau.now_us), **more)
+
+
+def report(bureau: Any, period: periods.Period | None = None) -> Report:
+    return compose(figures(bureau, period), AT, "declared", "0")
