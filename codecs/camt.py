@@ -8,6 +8,7 @@ expand or fetch (`xmlfile`). Only what the layout names is looked at; other elem
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import islice
 from typing import Any, BinaryIO, Final
 from xml.parsers import expat
@@ -168,8 +169,9 @@ class _Reader:
     `found` holds lines and faults until the caller takes them: a chunk's worth at most.
     """
 
-    def __init__(self, spec: StatementSpec, bank: str, date: int) -> None:
-        self.bank, self.date = bank, date
+    def __init__(self, spec: StatementSpec, bank: str, date: int, known: Totals | None = None) -> None:
+        """known: what the entries add up to, where somebody else has read them."""
+        self.bank, self.date, self.known = bank, date, known
         self.rows = RowReader(spec, date, SEPARATOR)
         self.found: list[StatementLine | LineFault] = []
         self.head: dict[str, str] = {}
@@ -319,7 +321,7 @@ class _Reader:
             self.fault("no balance CLBD", "write the net amount")
         if self.rows.failed:  # an entry that was not read explains a difference itself
             return
-        counted, line = self.rows.tally.totals(), self.parser.CurrentLineNumber
+        counted, line = self.known or self.rows.tally.totals(), self.parser.CurrentLineNumber
         for name, right in (
             ("entries", counted.payments + counted.reversals),
             ("gross", counted.payments_fen + counted.reversals_fen),
@@ -348,7 +350,18 @@ _TOTALS: Final = {
 def read_camt(
     spec: StatementSpec, bank: str, date: int, source: BinaryIO, control: bytes | None
 ) -> Iterator[StatementLine | LineFault]:
-    reader = _Reader(spec, bank, date)
+    return _read(_Reader(spec, bank, date), source)
+
+
+def around_camt(
+    spec: StatementSpec, bank: str, date: int, head: bytes, tail: bytes, control: bytes | None, details: int,
+    totals: Totals,
+) -> Iterator[StatementLine | LineFault]:  # fmt: skip
+    """What is read of a document of which all entries but the first, that `head` ends with, are left out."""
+    return _read(_Reader(spec, bank, date, totals), BytesIO(head + tail))
+
+
+def _read(reader: _Reader, source: BinaryIO) -> Iterator[StatementLine | LineFault]:
     try:
         for _ in feed(reader.parser, source, FILE_BYTES_MAX, "2 GiB"):
             yield from reader.found

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from shebao.codecs.errors import Code
 
-from . import funds, rulings
+from . import cases, funds, rulings
 from .day import CLOSED, OPEN, RECONCILED, SETTLED
-from .facts import DateMoney, Day, Decision, Effects, ExceptionItem, Facts, Proposal, Request, Ruling, Share
+from .desk_facts import DateMoney, Proposal, Ruling, Share
+from .facts import Day, Decision, Effects, ExceptionItem, Facts, Request
 
 # kind of event -> the actions that it comes from (settlement.md section 2)
 KINDS: Final[dict[str, frozenset[str]]] = {
@@ -34,7 +35,7 @@ KINDS: Final[dict[str, frozenset[str]]] = {
     "replaced": frozenset({"replace"}),
 }
 UNDECIDED: Final = frozenset({"OPEN", "PROPOSED"})
-NOT_BLOCKING: Final = rulings.SUSPENSE  # settlement.md section 3
+NOT_BLOCKING: Final = cases.SUSPENSE  # settlement.md section 3
 AFTER: Final = {"carry": "CARRIED", "undo": "OPEN"}  # action -> state of its exception; else DECIDED
 
 
@@ -113,7 +114,7 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
     if wrong:
         return wrong
     book = facts.books[request.book_id]
-    effects = rulings.rule(rulings.Ask(request, facts, book, proposal, case))
+    effects = rulings.rule(cases.Ask(request, facts, book, proposal, case))
     if isinstance(effects, str):
         return effects
     clearing = f"clearing:{book.bank}"

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select
 
 from .desk import NOT_BLOCKING, UNDECIDED
-from .facts import DateMoney
+from .desk_facts import DateMoney
 from .schema import day, transfer
 from .schema_day import bank_file, exception, ruling, share
 

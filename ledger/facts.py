@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 from shebao.codecs.settings import Limits
 
+from .desk_facts import DateMoney, Proposal, Ruling, Share
+
 
 class KeyClass(IntEnum):
     """Class of a request key (wire.md section 6, rule 2). NONE: the message has no key."""
@@ -33,35 +35,6 @@ class KeyClass(IntEnum):
 
 REPLY_DEADLINE_US: Final = Limits.reply_deadline_s * 1_000_000  # unless the configuration says otherwise
 BUREAU_BOOK_ID: Final = 0  # the book of what is no bank's: withdrawals
-
-
-class Proposal(NamedTuple):
-    """A row of `proposal`: what a maker asks for and a checker judges (settlement.md section 5, Decisions).
-
-    `id` 0: not stored yet, only asked whether it could be approved.
-    """
-
-    book_id: int
-    id: int
-    exception_id: int  # 0: about funds, or a file
-    action: str  # see `desk.RULES`
-    bill: str
-    amount: int
-    dates: str  # "20261123 20261124"
-    parts: str  # of a sweep: "170:1530000 390:48000"
-    reference: str
-    received_on: int
-    maker: str
-    maker_reason: str
-    maker_from: str  # user id and host
-    made_us: int
-    state: str = "WAITING"  # WAITING APPROVED REJECTED; LAPSED: its exception changed meanwhile
-    before: str = ""  # the exception's state, which a rejection restores
-    checker: str = ""
-    checker_reason: str = ""
-    checker_from: str = ""
-    judged_us: int = 0
-    seq: int = 0  # event that booked it
 
 
 class Original(NamedTuple):
@@ -278,46 +251,6 @@ class ExceptionItem(NamedTuple):
     def due_date(self) -> int:
         """Where its corrections count (settlement.md section 6)."""
         return self.answer_date or self.date
-
-
-class Ruling(NamedTuple):
-    """A row of `ruling`: what two people decided, sealed with the event that it became."""
-
-    book_id: int
-    seq: int
-    proposal_id: int
-    exception_id: int
-    action: str
-    bill: str  # that the event moved
-    maker: str
-    maker_reason: str
-    maker_from: str
-    made_us: int
-    checker_from: str
-    reference: str
-    received_on: int
-
-
-class Share(NamedTuple):
-    """A row of `share`: what an event changes of the money due, or received, for a date."""
-
-    book_id: int
-    seq: int
-    date: int
-    side: str  # "due" "received"
-    fen: int
-
-
-class DateMoney(NamedTuple):
-    """What decides a closed date's state, and how a receipt is shared out."""
-
-    book_id: int
-    date: int
-    has_file: bool  # the bank's file is accepted
-    agrees: bool  # and none is to replace it
-    undecided: int  # exceptions, but for carried ones and suspense
-    due: int
-    received: int
 
 
 class ToldTotals(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from . import bills
 from .day import OPEN
-from .facts import Book, Effects, Facts, Proposal, Request, Ruling
+from .desk_facts import Proposal, Ruling
+from .facts import Book, Effects, Facts, Request
 from .journal import mirror, money, transfers
 
 Moved = tuple[Effects, dict[int, int]]  # date -> fen of what was received

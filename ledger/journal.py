@@ -10,21 +10,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from .facts import (
-    Bill,
-    Book,
-    Day,
-    Decision,
-    Effects,
-    Event,
-    ExceptionItem,
-    Facts,
-    Payment,
-    Request,
-    Ruling,
-    Share,
-    Transfer,
-)
+from .desk_facts import Ruling, Share
+from .facts import Bill, Book, Day, Decision, Effects, Event, ExceptionItem, Facts, Payment, Request, Transfer
 
 GENESIS: Final = bytes(32)  # the seal before the first event of a book
 FIELD: Final = "\x1f"  # between the fields of a record

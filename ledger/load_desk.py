@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .backend import Backend
+from .cases import sides, traces
+from .desk_facts import Proposal, Ruling, Share
 from .dues import date_money, money_of, special
-from .facts import BUREAU_BOOK_ID, Event, ExceptionItem, Facts, Proposal, Request, Ruling, Share, Suspense, Transfer
-from .rulings import sides, traces
+from .facts import BUREAU_BOOK_ID, Event, ExceptionItem, Facts, Request, Suspense, Transfer
 
 Pair = tuple[int, int]
 

@@ -21,7 +21,8 @@ from . import schema, schema_day
 from .bills import MOVES
 from .day import add_days, after_restore, first_receipt, time_of
 from .desk import KINDS
-from .facts import BUREAU_BOOK_ID, Book, Event, Payment, Ruling, Share, Transfer
+from .desk_facts import Ruling, Share
+from .facts import BUREAU_BOOK_ID, Book, Event, Payment, Transfer
 from .heads import Heads
 from .journal import CREDITS, GENESIS, REVERSALS, canonical, seal
 from .load import payment_of_row

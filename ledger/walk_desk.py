@@ -11,7 +11,8 @@ from typing import Final
 
 from . import proof as p
 from .desk import KINDS, same_person
-from .facts import Event, Ruling, Share, Transfer
+from .desk_facts import Ruling, Share
+from .facts import Event, Transfer
 from .journal import BY_TYPE
 from .proof import Proof, Proofs
 

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, and_, insert, select, update
 from shebao.codecs.errors import Code
 from shebao.ledger.day import moment_of
 from shebao.ledger.desk import same_person
-from shebao.ledger.facts import KeyClass, Proposal, Request
+from shebao.ledger.desk_facts import Proposal
+from shebao.ledger.facts import KeyClass, Request
 from shebao.ledger.schema import book
 from shebao.ledger.schema_day import exception, proposal
 from shebao.ledger.store import Answer, CommitInDoubt, Store

@@ -24,7 +24,7 @@ from shebao.ledger.commands import (
     print_json,
     sign_heads,
 )
-from shebao.ledger.facts import Proposal
+from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.rulings import ALLOWED
 
 from . import shelf
@@ -104,7 +104,10 @@ def propose_command(
     context: Context, told: str | None, action: str, bill: str, reference: str, reason: str, operator: str | None,
     item_class: str | None, bank: str | None, date: int | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Propose a decision about an exception, or about all that a filter means; another person approves it."""
+    """Propose what to do about an exception.
+
+    Or about all that a filter means. Another person approves it.
+    """
     with place(context) as here_:
         who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, action, item_class, bank, date)
@@ -130,9 +133,9 @@ def approve_command(
     context: Context, told: str | None, reason: str, operator: str | None, item_class: str | None, bank: str | None,
     date: int | None, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Approve what another person proposed: an exception, a receipt, a refund, a replaced file.
+    """Approve what another person proposed.
 
-    Everything is checked again, then booked.
+    Exceptions, receipts, refunds, replaced files: everything is checked again, then booked.
     """
     with place(context) as here_:
         who = here_.who(operator, _words(reason))
@@ -159,7 +162,10 @@ def reject_command(
     context: Context, told: str | None, reason: str, operator: str | None, item_class: str | None, bank: str | None,
     date: int | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Reject what another person proposed; an exception is open again."""
+    """Reject what another person proposed.
+
+    An exception is as it was before.
+    """
     with place(context) as here_:
         who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, "", item_class, bank, date)

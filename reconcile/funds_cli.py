@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -16,20 +17,23 @@ from rich.table import Table
 from shebao.codecs.numbers import bill_ok
 from shebao.codecs.statement import format_yuan
 from shebao.ledger.bills import parts_text
-from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json
+from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
 from shebao.ledger.day import add_days, date_of
-from shebao.ledger.facts import Proposal
+from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.history import bill_story
 from shebao.ledger.records import TYPES
 
 from . import funds as fund_lines
+from .account import AccountEntry, read_account
 from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
+from .run import Refused
 from .workdays import read_workdays
 from .worklist import iso
 
 FEN_MAX: Final = 10**15
+FAULTS_MAX: Final = 100
 ACTION_WORDS: Final = {
     "receive": "到账 received", "cancel": "冲销 cancel", "payback": "退回银行 pay back", "refund": "退费 refund",
     "refund-paid": "退费付出 refund paid", "sweep": "上解财政专户 sweep", "replace": "替换文件 replace file",
@@ -45,7 +49,7 @@ class Yuan(click.ParamType[int]):
         """As click asks for it; a wrong amount is a usage error."""
         if isinstance(value, int):
             return value
-        if not re.fullmatch(r"[0-9]+(\.[0-9]{1,2})?", value, re.ASCII):
+        if not re.fullmatch(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,2})?", value, re.ASCII):
             self.fail(f"{value!r} is no amount; write yuan as a plain decimal: 1234.50", param, ctx)
         whole, _, cents = value.partition(".")
         fen = int(whole) * 100 + int(cents.ljust(2, "0"))
@@ -91,17 +95,24 @@ def _propose(here_: Place, one: Proposal, as_json: bool) -> int:
 @click.option("--reference", default="", help="The bank's number of the transfer.")
 @_on_option(required=True)
 @click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
+@click.option(
+    "--statement", type=click.Path(path_type=Path, dir_okay=False), help="Read it from the special account's statement."
+)
 @reason_option(required=False)
 @operator_option
 @json_option
 @click.pass_obj
 def receive(
     context: Context, bank: str | None, dates: tuple[int, ...] | None, amount: int | None, reference: str,
-    on: int | None, cancel: str, reason: str, operator: str | None, as_json: bool,
+    on: int | None, cancel: str, statement: Path | None, reason: str, operator: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Record money that a bank moved to the special account."""
+    if sum((bool(cancel), statement is not None, bool(reference))) > 1:
+        raise Stop("give one of --reference, --cancel and --statement", USAGE)
     if cancel:
         return _cancel(context, bank, cancel, reason, operator, as_json)
+    if statement is not None:
+        return _read_statement(context, statement, bank, reason, operator, as_json)
     if None in (bank, dates, amount, on) or not reference:
         raise Stop("receive needs --bank, --date, --amount, --reference and --received-on", USAGE)
     with place(context) as here_:
@@ -112,6 +123,55 @@ def receive(
             dates=" ".join(map(str, dates or ())), reference=_reference(reference), received_on=on,
         )  # fmt: skip
         return _propose(here_, asked, as_json)
+
+
+def _read_statement(
+    context: Context, path: Path, bank: str | None, reason: str, operator: str | None, as_json: bool
+) -> int:
+    """Every credit that names a bank and its dates becomes a proposal; the others are told, to be typed."""
+    account = read_account(path.read_bytes())
+    if account.faults:
+        shown = (f"reconcile: {path}: {fault}" for fault in account.faults[:FAULTS_MAX])
+        return tell_faults("reconcile", path, shown, len(account.faults), "nothing was recorded")
+    with place(context) as here_:
+        who = here_.who(operator, reason)
+        ids: list[str] = []
+        left: list[AccountEntry] = []
+        refused: list[str] = []
+        for entry in account.entries:
+            if not entry.credit or (bank and entry.bank not in ("", bank)):
+                continue
+            if entry.bank not in here_.house.settings.banks:
+                left.append(entry)
+                continue
+            book_id = here_.house.settings.banks[entry.bank].book_id
+            asked = ask(
+                here_.office, book_id, who, "receive", amount=entry.amount_fen, dates=" ".join(map(str, entry.dates)),
+                reference=entry.reference, received_on=entry.received_on,
+            )  # fmt: skip
+            try:
+                ids.append(here_.office.told(book_id, propose(here_.office, asked)))
+            except Refused as error:
+                refused.append(f"line {entry.line}: {entry.reference}: {error}")
+    debits = sum(not entry.credit for entry in account.entries)
+    for one in refused:
+        click.echo(f"reconcile: {path}: {one}", err=True)
+    if as_json:
+        lines = [{"line": one.line, "reference": one.reference, "amount": one.amount_fen} for one in left]
+        print_json({"ids": ids, "unassigned": lines, "refused": refused, "debits": debits})
+    else:
+        _print_statement(ids, left, len(refused), debits)
+    return REFUSED if refused else DONE
+
+
+def _print_statement(ids: list[str], left: list[AccountEntry], refused: int, debits: int) -> None:
+    for one in left:
+        what = f"line {one.line}: {one.reference} {format_yuan(one.amount_fen)} {one.text}".rstrip()
+        click.echo(f"未注明银行或日期 names no bank or dates, type it: {what}")
+    told = f"{len(ids)} receipts wait for a second person, {len(left)} to be typed, {refused} refused"
+    click.echo(f"{told}, {debits} debits left alone" if debits else told)
+    if ids:
+        click.echo(f"→ reconcile approve {ids[0]} --reason TEXT --operator OTHER")
 
 
 def _not_ahead(context: Context, on: int) -> None:
@@ -175,7 +235,10 @@ def refund(
     context: Context, number: str, paid: bool, reference: str, on: int | None, reason: str, operator: str | None,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Refund a paid bill: first decide (REFUNDED), then --paid, when the money has gone the way it came."""
+    """Refund a paid bill.
+
+    First it is decided (REFUNDED); then --paid, when the money has gone the way it came.
+    """
     if not (number.isascii() and number.isdigit() and bill_ok(number)):
         raise Stop(f"{number} is no bill number: 20 digits, the last a check digit; see the bill", USAGE)
     with place(context) as here_:
@@ -222,7 +285,10 @@ def sweep(
     context: Context, bank: str | None, types: tuple[str, ...], amounts: tuple[int, ...], reference: str,
     on: int | None, cancel: str, reason: str, operator: str | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Record money swept from a bank's special account to the fiscal account, by insurance type."""
+    """Record money swept to the fiscal account.
+
+    From a bank's special account, by insurance type.
+    """
     if cancel:
         return _cancel(context, bank, cancel, reason, operator, as_json)
     if bank is None or not reference or not types or len(types) != len(amounts) or len({*types}) != len(types):
@@ -245,7 +311,7 @@ def sweep(
 @json_option
 @click.pass_obj
 def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
-    """List what each bank owes for each date, what came, what is missing, and how late it is."""
+    """List money due, received, missing, and how late."""
     with place(context) as here_:
         settings = here_.house.settings
         banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from .pairs import ranked_pairs
+
 LINE_SCHEMA: dict[str, type[pl.DataType]] = {
     "date": pl.Int32,  # settlement date of the file that the line stands in
     "line": pl.Int64,  # physical line number, or NtryRef; the ledger's: position within its date
@@ -48,11 +50,6 @@ class Side(NamedTuple):
 def frame(rows: Iterable[tuple[object, ...]]) -> pl.DataFrame:
     """Rows in the order of LINE_SCHEMA → a frame of lines."""
     return pl.DataFrame(list(rows), schema=LINE_SCHEMA, orient="row")
-
-
-def rank(over: list[str]) -> pl.Expr:
-    """Position of a row among those that are equal in `over`, from 0, in the frame's order."""
-    return pl.int_range(pl.len()).over(over)
 
 
 def side(lines: pl.DataFrame) -> Side:
@@ -130,10 +127,3 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
     return moves.join(nothing, on="id", how="anti", maintain_order="left").join(
         head_of, on="id", how="left", maintain_order="left"
     )
-
-
-def ranked_pairs(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """Pairs the n-th row of `left` with the n-th of `right` among rows equal in `on`: columns id, id_right."""
-    mine = left.select("id", *on, nth=rank(on))
-    theirs = right.select(*on, id_right="id", nth=rank(on))
-    return mine.join(theirs, on=[*on, "nth"], how="inner").select("id", "id_right")

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from .items import KEY, ROOT, Side, rank, ranked_pairs, settle, side
+from .items import KEY, ROOT, Side, settle, side
+from .pairs import OTHER_DATES as OTHER_DATES
+from .pairs import PAIR, by_rrn, nearest, only_two, rank, ranked_pairs, rounds, without
 
 CLASSES = (
     "DUPLICATE", "AMOUNT_DIFFERS", "STATE_DIFFERS", "OTHER_DATE", "MATCHED", "BANK_ONLY", "LEDGER_ONLY",
 )
-OTHER_DATES = 7  # counterparts are sought this many dates either side
 
 # a row of `match`: null where a side has no line
 ITEM_SCHEMA: dict[str, type[pl.DataType]] = {
@@ -46,7 +47,6 @@ LATE_SCHEMA: dict[str, type[pl.DataType]] = {
     "bank_line": pl.Int64,
     "fen": pl.Int64,  # signed: what the line moves
 }
-_PAIR = {"id": pl.Int64, "id_right": pl.Int64}
 _UNANSWERED = {"answer_date": pl.lit(None, pl.Int32), "answer_fen": pl.lit(0, pl.Int64)}
 
 
@@ -59,6 +59,39 @@ def match(ledger: pl.DataFrame, bank: pl.DataFrame, late: pl.DataFrame | None = 
     """
     joined = late_lines(bank, late)
     bank = bank.join(joined, left_on=["date", "line"], right_on=["bank_date", "bank_line"], how="anti")
+    agreed, ledger, bank = _agreed_bills(ledger, bank, joined["bill"].unique())
+    return pl.concat([agreed, _items(ledger, bank, joined)])
+
+
+def _agreed_bills(
+    ledger: pl.DataFrame, bank: pl.DataFrame, but: pl.Series
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Items of the bills of which either side has one line, the same payment; and the two sides without those bills.
+
+    Most of a day is like that, and what follows costs many times as much a line. `but`: bills with lines not here.
+    """
+    pays = (pl.col("kind") == "P") & (pl.col("original_stan") == "") & (pl.col("original_moment") == "")
+    mine, theirs = (
+        side_.with_row_index("at").filter(pays & side_["bill"].is_unique() & ~pl.col("bill").is_in(but.implode()))
+        .select("at", "bill", "date", "line", "moment", "stan", "amount")
+        for side_ in (ledger, bank)
+    )
+    both = mine.join(theirs, on="bill").filter(
+        pl.all_horizontal(pl.col(name) == pl.col(f"{name}_right") for name in ("date", "moment", "stan", "amount"))
+    )
+    ours, others = (
+        side_.filter(pl.repeat(True, side_.height, dtype=pl.Boolean, eager=True).scatter(both[at], False))
+        for side_, at in ((ledger, "at"), (bank, "at_right"))
+    )
+    told = {f"{w}_live": pl.lit(True) for w in ("ledger", "bank")}
+    items = both.select(
+        "bill", item_class=pl.lit("MATCHED"), kind=pl.lit("P"), plain=pl.lit(True), ledger_date="date",
+        ledger_line="line", bank_date="date_right", bank_line="line_right", gap=pl.lit(0), **told, **_UNANSWERED,
+    )
+    return _as_items(items), ours, others
+
+
+def _items(ledger: pl.DataFrame, bank: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
     ours, theirs = side(ledger), side(bank)
     pairs, plain = _pair_by_key(ours.heads, theirs.heads)
     ours, theirs = _unlike(ours, pairs, "id"), _unlike(theirs, pairs, "id_right")
@@ -72,7 +105,11 @@ def match(ledger: pl.DataFrame, bank: pl.DataFrame, late: pl.DataFrame | None = 
         _paired(_alone(ours), _alone(theirs), moved, moved.head(0)),
         *_single_moves(ours, theirs, moved, joined),
     ]
-    return pl.concat([i.select(pl.col(c).cast(t) for c, t in ITEM_SCHEMA.items()) for i in items])
+    return pl.concat(map(_as_items, items))
+
+
+def _as_items(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in ITEM_SCHEMA.items())
 
 
 def late_lines(bank: pl.DataFrame, late: pl.DataFrame | None) -> pl.DataFrame:
@@ -110,41 +147,10 @@ def counts(items: pl.DataFrame, date: int) -> dict[str, int]:
 # -- pairing --------------------------------------------------------------------------------------------------------
 
 
-def _without(rows: pl.DataFrame, pairs: pl.DataFrame, column: str) -> pl.DataFrame:
-    return rows.join(pairs, left_on="id", right_on=column, how="anti", maintain_order="left")
-
-
-def _rounds(left: pl.DataFrame, right: pl.DataFrame, rules: list[list[str]]) -> pl.DataFrame:
-    """Pairs by one rule after the other, each among what the ones before it left."""
-    found = pl.DataFrame(schema=_PAIR)
-    for on in rules:
-        mine, theirs = _without(left, found, "id"), _without(right, found, "id_right")
-        if mine.is_empty() or theirs.is_empty():
-            break
-        found = pl.concat([found, ranked_pairs(mine, theirs, on) if "date" in on else _nearest(mine, theirs, on)])
-    return found
-
-
-def _nearest(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """One-to-one pairs of equal `on` in dates at most OTHER_DATES apart, the nearest dates first."""
-    open_ = left.select("id", "day", *on).join(
-        right.select(*on, id_right="id", day_right="day"), on=on, how="inner"
-    ).with_columns(gap=(pl.col("day") - pl.col("day_right")).abs()).filter(pl.col("gap") <= OTHER_DATES)
-    open_ = open_.sort("gap", "id", "id_right").select("id", "id_right")
-    found = [pl.DataFrame(schema=_PAIR)]
-    while not open_.is_empty():
-        first = open_.filter(pl.col("id").is_first_distinct() & pl.col("id_right").is_first_distinct())
-        found.append(first)
-        open_ = open_.join(first, on="id", how="anti", maintain_order="left").join(
-            first, on="id_right", how="anti", maintain_order="left"
-        )
-    return pl.concat(found)
-
-
 def _pair_by_key(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Heads by (time, STAN, bill), the most alike first, own date first; and those pairs that agree in all."""
-    plain = _rounds(ours, theirs, [["date", *KEY, "amount", "net", "live"]])
-    rest = _rounds(_without(ours, plain, "id"), _without(theirs, plain, "id_right"), [
+    plain = rounds(ours, theirs, [["date", *KEY, "amount", "net", "live"]])
+    rest = rounds(without(ours, plain, "id"), without(theirs, plain, "id_right"), [
         ["date", *KEY, "live"], ["date", *KEY],
         [*KEY, "amount", "live"], [*KEY, "live"], KEY,
     ])
@@ -156,28 +162,13 @@ def _pair_by_likeness(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFr
 
     A pair that came and went on one side only is settled as it is; so amount and bill speak for live heads alone.
     """
-    mine, other = _without(ours, pairs, "id"), _without(theirs, pairs, "id_right")
+    mine, other = without(ours, pairs, "id"), without(theirs, pairs, "id_right")
     if mine.is_empty() or other.is_empty():
-        return pl.DataFrame(schema=_PAIR)
-    by_rrn = _by_rrn(mine, other, ["bill", "amount"])
-    mine, other = _without(mine, by_rrn, "id"), _without(other, by_rrn, "id_right")
-    alike = _only_two(mine.filter("live"), other.filter("live"), ["bill", "amount"])
-    return pl.concat([by_rrn, alike])
-
-
-def _by_rrn(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    telling = pl.col("rrn").str.strip_chars(" 0") != ""
-    return _rounds(left.filter(telling), right.filter(telling), [["date", *on, "rrn"], [*on, "rrn"]])
-
-
-def _only_two(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """Pairs rows equal in `on` where exactly one stands on each side: within a date, then between dates."""
-    found = pl.DataFrame(schema=_PAIR)
-    for where in (["date", *on], on):
-        mine, theirs = _without(left, found, "id"), _without(right, found, "id_right")
-        alone = [side_.filter(pl.len().over(where) == 1) for side_ in (mine, theirs)]
-        found = pl.concat([found, _nearest(alone[0], alone[1], where)])
-    return found
+        return pl.DataFrame(schema=PAIR)
+    told = by_rrn(mine, other, ["bill", "amount"])
+    mine, other = without(mine, told, "id"), without(other, told, "id_right")
+    alike = only_two(mine.filter("live"), other.filter("live"), ["bill", "amount"])
+    return pl.concat([told, alike])
 
 
 # -- what a bank lists more than once, and takes back ------------------------------------------------------------------
@@ -185,7 +176,7 @@ def _only_two(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.Data
 
 def _surplus(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """The bank's unpaired heads that repeat a payment listed before (or known to the ledger): id."""
-    free = _without(theirs, pairs, "id_right").sort(pl.col("live").not_(), "id")
+    free = without(theirs, pairs, "id_right").sort(pl.col("live").not_(), "id")
     listed = theirs.join(pairs, left_on="id", right_on="id_right", how="semi")
     told = pl.concat([one.select(*KEY, told_day="day") for one in (ours, listed)]).unique()
     near = (pl.col("day") - pl.col("told_day")).abs() <= OTHER_DATES
@@ -196,7 +187,7 @@ def _surplus(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> p
 
 def _unlike(one: Side, pairs: pl.DataFrame, column: str) -> Side:
     """Frees what undoes an unpaired payment by another amount: with no counterpart to differ from, both stand alone."""
-    odd = _without(one.heads, pairs, column).filter(~pl.col("live") & (pl.col("net") != 0))
+    odd = without(one.heads, pairs, column).filter(~pl.col("live") & (pl.col("net") != 0))
     if odd.is_empty():
         return one
     return _split(one, one.moves.filter(pl.col("head").is_in(odd["id"].implode()))["id"])
@@ -212,12 +203,12 @@ def _take_back(ours: Side, theirs: Side, pairs: pl.DataFrame) -> tuple[Side, pl.
     elsewhere = ours.moves.filter(pl.col("head").is_null() & (pl.col("sign") < 0)).select(
         moment="root_moment", stan="root_stan", bill="bill"
     )
-    free = _without(theirs.heads, pairs, "id_right").filter("live").join(
+    free = without(theirs.heads, pairs, "id_right").filter("live").join(
         pl.concat([undone, elsewhere]), on=KEY, how="anti", maintain_order="left"
     ).rename({"moment": "root_moment", "stan": "root_stan"})
-    joined = _nearest(lone, free, [*ROOT, "amount"])
+    joined = nearest(lone, free, [*ROOT, "amount"])
     answers = joined.join(lone, on="id").select(id="id_right", answer_date="date", answer_fen=-pl.col("amount"))
-    return theirs._replace(moves=_without(theirs.moves, joined, "id")), answers
+    return theirs._replace(moves=without(theirs.moves, joined, "id")), answers
 
 
 # -- lone moves -----------------------------------------------------------------------------------------------------
@@ -231,7 +222,7 @@ def _alone(one: Side) -> pl.DataFrame:
 
 def _pair_moves(ours: Side, theirs: Side, pairs: pl.DataFrame) -> tuple[Side, Side, pl.DataFrame]:
     """Pairs lone moves; one that answers an attached move splits that off its head, which then stands by itself."""
-    found = pl.DataFrame(schema=_PAIR)
+    found = pl.DataFrame(schema=PAIR)
     if not (ours.moves["head"].null_count() or theirs.moves["head"].null_count()):
         return ours, theirs, found
     agreed = _agreed(ours.heads, theirs.heads, pairs)
@@ -242,21 +233,21 @@ def _pair_moves(ours: Side, theirs: Side, pairs: pl.DataFrame) -> tuple[Side, Si
     lone_mine, lone_other = (m.filter(pl.col("head").is_null()) for m in (mine, other))
     for rule in (_moves_by_key, _moves_by_rrn, _moves_by_likeness):
         for left, right in ((lone_mine, lone_other), (mine, lone_other), (lone_mine, other)):
-            found = pl.concat([found, rule(_without(left, found, "id"), _without(right, found, "id_right"))])
+            found = pl.concat([found, rule(without(left, found, "id"), without(right, found, "id_right"))])
     ours, theirs = _split(ours, found["id"]), _split(theirs, found["id_right"])
     return ours, theirs, found
 
 
 def _moves_by_key(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    return _rounds(left, right, [["date", "sign", *KEY], ["sign", *KEY]])
+    return rounds(left, right, [["date", "sign", *KEY], ["sign", *KEY]])
 
 
 def _moves_by_rrn(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    return _by_rrn(left, right, ["sign", "bill", "amount"])
+    return by_rrn(left, right, ["sign", "bill", "amount"])
 
 
 def _moves_by_likeness(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    return _only_two(left, right, ["sign", "bill", "amount"])
+    return only_two(left, right, ["sign", "bill", "amount"])
 
 
 def _agreed(ours: pl.DataFrame, theirs: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
@@ -327,11 +318,11 @@ def _single_heads(
     A surplus that the bank takes back in another date is an item with its answer.
     """
     live, payment = pl.col("live"), pl.lit("P")
-    mine = _without(ours, pairs, "id").with_columns(
+    mine = without(ours, pairs, "id").with_columns(
         item_class=pl.when(live).then(pl.lit("LEDGER_ONLY")).otherwise(pl.lit("MATCHED"))
     )
     again = pl.col("id").is_in(surplus["id"].implode())
-    other = _without(theirs, pairs, "id_right").join(taken_back, on="id", how="left").filter(
+    other = without(theirs, pairs, "id_right").join(taken_back, on="id", how="left").filter(
         live | ~again | pl.col("answer_date").is_not_null(), pl.col("answer_date").ne_missing(pl.col("date"))
     )
     other = other.with_columns(
@@ -345,7 +336,7 @@ def _single_heads(
 def _single_moves(ours: Side, theirs: Side, moved: pl.DataFrame, joined: pl.DataFrame) -> list[pl.DataFrame]:
     """Moves that one side has alone: it undid a payment and the other did not; or the bank tells one move twice."""
     key = ["sign", *KEY]
-    lone = _without(_alone(theirs), moved, "id_right")
+    lone = without(_alone(theirs), moved, "id_right")
     told = pl.concat([
         theirs.moves.join(lone, on="id", how="anti").select(key), ours.moves.select(key),
         joined.with_columns(sign=pl.col("fen").sign().cast(pl.Int32)).select(key),
@@ -353,5 +344,5 @@ def _single_moves(ours: Side, theirs: Side, moved: pl.DataFrame, joined: pl.Data
     known = lone.join(told, on=key, how="semi")["id"]
     again = pl.col("id").is_in(known.implode()) | (rank(key) > 0)
     other = lone.with_columns(item_class=pl.when(again).then(pl.lit("DUPLICATE")).otherwise(pl.lit("STATE_DIFFERS")))
-    mine = _without(_alone(ours), moved, "id").with_columns(item_class=pl.lit("STATE_DIFFERS"))
+    mine = without(_alone(ours), moved, "id").with_columns(item_class=pl.lit("STATE_DIFFERS"))
     return [_single(mine, "ledger", _kind()), _single(other, "bank", _kind())]

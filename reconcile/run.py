@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec
 from shebao.ledger.desk import blocks, state_of
+from shebao.ledger.desk_facts import DateMoney
 from shebao.ledger.dues import money_on
-from shebao.ledger.facts import DateMoney
 
 from . import shelf
 from .inbox import BankFile, folder_of, read_bank_file
@@ -187,11 +187,20 @@ def _standing(before: Iterable[Row], to_write: Changes, date: int) -> list[Row]:
 
 def _stage(desk: Desk, book_id: int, now_us: int, lines: pl.DataFrame) -> int:
     """Writes the file's lines, in chunks, under a number that nobody reads yet; gives that number."""
-    staged_us = 0
-    for part in [*lines.iter_slices(shelf.CHUNK)] or [lines]:
+    with desk.read() as conn:
+        abandoned = shelf.abandoned(conn, book_id, now_us)
+    for old in abandoned:
+        more = True
+        while more:
+            with desk.lock(book_id) as conn:
+                more = shelf.unstage(conn, book_id, old)
+    with desk.lock(book_id) as conn:
+        staged_us = shelf.fresh_staging(conn, book_id, now_us)
+        shelf.stage(conn, shelf.staged_rows(book_id, staged_us, lines.head(1)))  # the number is taken
+    for part in lines.slice(1).iter_slices(shelf.STAGED):
+        rows = shelf.staged_rows(book_id, staged_us, part)
         with desk.lock(book_id) as conn:
-            staged_us = staged_us or shelf.fresh_staging(conn, book_id, now_us)
-            shelf.stage(conn, book_id, staged_us, part.to_dicts())
+            shelf.stage(conn, rows)
     return staged_us
 
 

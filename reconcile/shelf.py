@@ -17,7 +17,7 @@ from shebao.ledger.day import DAY_US, OPEN, add_days
 from shebao.ledger.desk import state_of
 from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
-from shebao.ledger.reading import detail_lines
+from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
 from shebao.ledger.schema_day import bank_file, bank_line, exception
 
@@ -26,6 +26,7 @@ from .worklist import Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
 CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settlement.md section 5)
+STAGED: Final = 2000  # lines of a file that one stages: as quick, since nothing is judged
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
 
 
@@ -95,14 +96,29 @@ def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> lis
 
 def ledger_lines(conn: Connection, book_id: int, date: int) -> pl.DataFrame:
     """The detail lines of a date as a frame of lines; `line` counts from 1 in order of commit."""
-    return frame(
-        (
-            one.date, number, one.kind, one.moment, one.stan, one.rrn.rstrip(" "), one.terminal.rstrip(" "),
-            one.branch.rstrip(" "), one.bill, one.amount, one.receipt, one.channel, one.original_moment,
-            one.original_stan,
-        )
-        for number, one in enumerate(detail_lines(conn, book_id, date), 1)
-    )  # fmt: skip
+    parts = [_detail_columns(text) for text in detail_texts(conn, book_id, date)]
+    if not parts:
+        return frame([])
+    return pl.concat(parts, rechunk=True).sort("line").with_columns(
+        date=pl.lit(date, pl.Int32), line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    ).select(*LINE_SCHEMA)
+
+
+def _detail_columns(text: str) -> pl.DataFrame:
+    """A block of `ledger.reading.detail_texts`; `line` is the event's number."""
+    cells = pl.Series("text", text.split("\n"), dtype=pl.String).str.split_exact(SEPARATOR, len(TEXT_COLUMNS))
+    *columns, beyond = cells.struct.unnest()
+    if beyond.null_count() != len(beyond) or columns[-1].null_count():
+        raise ValueError("a detail line of the books holds a character that no column can hold")
+    at, own = (pl.col(name).str.zfill(18) for name in ("original", "trace"))
+    undoes = pl.col("original") != ""
+    return pl.DataFrame(columns, schema=TEXT_COLUMNS).select(
+        pl.col("stan", "bill", "receipt", "channel"), pl.col("rrn", "terminal", "branch").str.strip_chars_end(" "),
+        line=pl.col("seq").cast(pl.Int64), kind=pl.col("kind").replace_strict(KINDS, return_dtype=pl.String),
+        moment="20" + own.str.head(12), amount=pl.col("amount").cast(pl.Int64),
+        original_moment=pl.when(undoes).then("20" + at.str.head(12)).otherwise(pl.lit("")),
+        original_stan=pl.when(undoes).then(at.str.tail(6)).otherwise(pl.lit("")),
+    )
 
 
 def bank_lines(conn: Connection, book_id: int, first: int, last: int, but: int, bills: pl.Series) -> pl.DataFrame:
@@ -189,20 +205,45 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
 
 
+def abandoned(conn: Connection, book_id: int, now_us: int) -> list[int]:
+    """Numbers of what was staged long ago for a file that never was accepted. Only this one needs no lock."""
+    known = set(conn.execute(select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)).scalars())
+    number = select(func.min(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)
+    found, last = [], -1  # from number to number: the lines between are millions
+    while (last := conn.execute(number.where(bank_line.c.staged_us > last)).scalar() or 0) > 0:
+        if last < now_us - WRITTEN_DAYS * DAY_US and last not in known:
+            found.append(last)
+    return found
+
+
+def unstage(conn: Connection, book_id: int, staged_us: int) -> bool:
+    """Forgets some lines of an abandoned staging; gives whether there are more."""
+    of_it = and_(bank_line.c.book_id == book_id, bank_line.c.staged_us == staged_us)
+    beyond = select(bank_line.c.line).where(of_it).order_by(bank_line.c.line).offset(STAGED).limit(1)
+    until = conn.execute(beyond).scalar()
+    conn.execute(delete(bank_line).where(of_it if until is None else and_(of_it, bank_line.c.line < until)))
+    return until is not None
+
+
 def fresh_staging(conn: Connection, book_id: int, now_us: int) -> int:
-    """A number for lines to be staged under; forgets what was staged long ago for a file that never was accepted."""
-    known = select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)
-    old = bank_line.c.staged_us < now_us - WRITTEN_DAYS * DAY_US
-    conn.execute(delete(bank_line).where(bank_line.c.book_id == book_id, old, bank_line.c.staged_us.not_in(known)))
+    """A number for lines to be staged under."""
     used = conn.execute(select(func.max(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)).scalar()
     empty = conn.execute(select(func.max(bank_file.c.staged_us)).where(bank_file.c.book_id == book_id)).scalar()
     return max(now_us, (used or 0) + 1, (empty or 0) + 1)
 
 
-def stage(conn: Connection, book_id: int, staged_us: int, rows: Iterable[dict[str, object]]) -> None:
-    named = [{**row, "book_id": book_id, "staged_us": staged_us} for row in rows]
-    if named:
-        conn.execute(insert(bank_line), named)
+def staged_rows(book_id: int, staged_us: int, lines: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Lines as rows of `bank_line`, for `stage`: made before the lock is taken."""
+    return lines.select(pl.lit(book_id).alias("book_id"), pl.lit(staged_us).alias("staged_us"), *LINE_SCHEMA).rows()
+
+
+def stage(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """The driver takes the rows as they are, without SQLAlchemy's dictionaries."""
+    if rows:
+        mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
+        names = ("book_id", "staged_us", *LINE_SCHEMA)
+        marks = ", ".join([mark] * len(names))
+        conn.exec_driver_sql(f"INSERT INTO {bank_line.name} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
 def accept(conn: Connection, one: AcceptedFile) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from shebao.codecs.statement import format_yuan
 from shebao.ledger.day import time_of
-from shebao.ledger.facts import Proposal
+from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.schema import event, transfer
 
 from . import shelf

@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from shebao.ledger.cases import AMOUNT_DIFFERS, LEDGER_ONLY, STATE_DIFFERS
 from shebao.ledger.day import days_between
 from shebao.ledger.facts import ExceptionItem
-from shebao.ledger.rulings import AMOUNT_DIFFERS, LEDGER_ONLY, STATE_DIFFERS
 
 Row = ExceptionItem
 FROM_THE_WIRE: Final = ("SUSPENSE", "LATE_REVERSAL")

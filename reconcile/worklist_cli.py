@@ -17,7 +17,7 @@ from rich.table import Table
 from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
 from shebao.ledger.day import date_of
-from shebao.ledger.facts import Proposal
+from shebao.ledger.desk_facts import Proposal
 
 from . import sheet, shelf, story
 from .commands import Context, Opened, bank_option, console, date_option, opened
@@ -107,8 +107,9 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
     for item_class in dict.fromkeys(one["class"] for one in told):
         _, chinese, english = PROPOSALS[item_class]
         out.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
-    first = next((one for one in told if one["state"] != "PROPOSED"), None)
-    if first is not None and first["proposal"] not in ("", "ask", "follow"):
+    acts = ("", "ask", "follow", "carry")  # an answer is awaited
+    first = next((one for one in told if one["state"] == "OPEN" and one["proposal"] not in acts), None)
+    if first is not None:
         out.print(f"→ reconcile propose {first['id']} --action {first['proposal']} --reason TEXT", soft_wrap=True)
     held = next((one for one in told if one["state"] == "PROPOSED"), None)
     if held is not None:
@@ -130,7 +131,10 @@ def _side(line: dict[str, Any]) -> str:
 @json_option
 @click.pass_obj
 def show(context: Context, told: str, as_json: bool) -> int:
-    """One exception, receipt or refund with all that was proposed, decided and booked, in order."""
+    """One exception or receipt with its history.
+
+    All that was proposed, decided and booked, in order, with who, why and from where.
+    """
     with place(context) as here:
         book_id, number = here.find(told)
         with here.house.desk.read() as conn:
@@ -165,8 +169,9 @@ def worklist(
     context: Context, out: Path | None, filled: Path | None, bank: str | None, date: int | None,
     item_class: str | None, operator: str | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """The worklist as a workbook: out with --xlsx, back with --import, filled in.
+    """Write or take back the worklist as a workbook.
 
+    Out with --xlsx, back with --import, filled in.
     Of an open row the decision is an action, of a proposed one approve or reject; every decision needs a reason.
     """
     if (out is None) == (filled is None):

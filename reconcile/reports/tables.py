@@ -201,7 +201,8 @@ def _worklist(f: Figures) -> Table:
 
 def _exceptions(f: Figures) -> Table:
     columns = (
-        Column("id", "编号", "id", CODE), Column("class", "类别", "class", aside=True), Column("state", "状态", "state"),
+        Column("id", "编号", "id", CODE), Column("class", "类别", "class", aside=True),
+        Column("state", "状态", "state"),
         Column("bill", "缴费单", "bill", CODE, aside=True), Column("time", "交易时间", "time", CODE, aside=True),
         Column("ledger", "账上", "ledger", MONEY, adds_up=False), Column("bank", "银行", "bank", MONEY, adds_up=False),
         Column("proposal", "建议", "proposal", aside=True),
