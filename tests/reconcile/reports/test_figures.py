@@ -119,6 +119,9 @@ def test_the_statement_explains_the_banks_net_or_the_verdict_says_so(bureau: Any
         conn.exec_driver_sql("UPDATE bank_file SET payments_fen = payments_fen + 1 WHERE book_id = 300")
     made = report(bureau)
     assert made.verdict.level == "bad" and made.verdict.english.startswith("NOT RIGHT: ccb")
+    with bureau.store.writing() as conn:
+        conn.exec_driver_sql("UPDATE bank_file SET replaced_by = 'another' WHERE book_id = 300")
+    assert report(bureau).verdict.english.endswith("the file of ccb is awaited"), "one about to be replaced is no file"
 
 
 def test_what_does_not_add_up_is_not_right(bureau: Any) -> None:
