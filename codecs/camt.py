@@ -2,12 +2,13 @@
 
 Contract: settlement.md section 4. Reading uses expat without building a tree: memory is bounded whatever the file
 holds, and each fault knows its line. A DOCTYPE is refused before the parser sees it, so there are no entities to
-expand or fetch. Only what the layout names is looked at; other elements that the schema allows are skipped.
+expand or fetch (`xmlfile`). Only what the layout names is looked at; other elements of the schema are skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import islice
 from typing import Any, BinaryIO, Final
 from xml.parsers import expat
@@ -28,13 +29,10 @@ from .columns import (
     totals_faults,
 )
 from .textfile import ROWS_PER_CHUNK, SEPARATOR, texts_of
+from .xmlfile import DEPTH_MAX, Refused, feed, ill_formed, make_parser, place_of
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
-CHUNK_BYTES: Final = 1 << 16
-TOKEN_BYTES_MAX: Final = 1 << 20  # of one tag or comment
 TEXT_CHARACTERS_MAX: Final = 1000  # of one element that is looked at
-DEPTH_MAX: Final = 50
-NAMES_MAX: Final = 2000  # different element and attribute names
 
 
 # Writing
@@ -165,18 +163,15 @@ def _qualified(tree: dict[str, Any]) -> dict[str, Any]:
 _TREE: Final = _qualified(_LAYOUT)
 
 
-class _Refused(Exception):
-    """Ends the reading: arguments are what is wrong, what would be right, and the line unless the parser knows it."""
-
-
 class _Reader:
     """Gathers the texts of one entry, or of the statement's head, and judges them when it ends.
 
     `found` holds lines and faults until the caller takes them: a chunk's worth at most.
     """
 
-    def __init__(self, spec: StatementSpec, bank: str, date: int) -> None:
-        self.bank, self.date = bank, date
+    def __init__(self, spec: StatementSpec, bank: str, date: int, known: Totals | None = None) -> None:
+        """known: what the entries add up to, where somebody else has read them."""
+        self.bank, self.date, self.known = bank, date, known
         self.rows = RowReader(spec, date, SEPARATOR)
         self.found: list[StatementLine | LineFault] = []
         self.head: dict[str, str] = {}
@@ -189,9 +184,7 @@ class _Reader:
         self.text: list[str] | None = None
         self.text_size = 0
         self.started = 0  # line of the entry or balance being read
-        self.parser = expat.ParserCreate("UTF-8", " ")
-        self.parser.buffer_text = True
-        self.parser.XmlDeclHandler = self.on_declaration
+        self.parser = make_parser()
         self.parser.StartElementHandler = self.on_start
         self.parser.EndElementHandler = self.on_end
         self.parser.CharacterDataHandler = self.on_text
@@ -200,15 +193,11 @@ class _Reader:
         entry = f"NtryRef {showing(self.values['entry'])[1:-1]}" if "entry" in self.values else ""
         self.found.append(LineFault(line or self.parser.CurrentLineNumber, wrong, right, entry))
 
-    def on_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        if encoding and encoding.upper() != "UTF-8":
-            raise _Refused(f"the encoding is declared as {showing(encoding)}", "write the file in UTF-8")
-
     def on_start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self.path and tag != _ROOT:
-            raise _Refused(f"the root element is {showing(tag)}", f"write Document in namespace {NAMESPACE}")
+            raise Refused(f"the root element is {showing(tag)}", f"write Document in namespace {NAMESPACE}")
         if len(self.path) >= DEPTH_MAX:
-            raise _Refused("elements are nested too deeply", f"nest at most {DEPTH_MAX} deep")
+            raise Refused("elements are nested too deeply", f"nest at most {DEPTH_MAX} deep")
         self.path.append(self.node)
         self.node = self.node.get(tag) if type(self.node) is dict else None
         if type(self.node) is str:
@@ -220,13 +209,13 @@ class _Reader:
         elif self.node is _STATEMENT:
             self.statements += 1
             if self.statements > 1:
-                raise _Refused("a second Stmt", "write one statement a file")
+                raise Refused("a second Stmt", "write one statement a file")
 
     def on_text(self, text: str) -> None:
         if self.text is not None:
             self.text_size += len(text)
             if self.text_size > TEXT_CHARACTERS_MAX:
-                raise _Refused("the text of an element is too long", f"write at most {TEXT_CHARACTERS_MAX} characters")
+                raise Refused("the text of an element is too long", f"write at most {TEXT_CHARACTERS_MAX} characters")
             self.text.append(text)
 
     def on_end(self, tag: str) -> None:
@@ -332,7 +321,7 @@ class _Reader:
             self.fault("no balance CLBD", "write the net amount")
         if self.rows.failed:  # an entry that was not read explains a difference itself
             return
-        counted, line = self.rows.tally.totals(), self.parser.CurrentLineNumber
+        counted, line = self.known or self.rows.tally.totals(), self.parser.CurrentLineNumber
         for name, right in (
             ("entries", counted.payments + counted.reversals),
             ("gross", counted.payments_fen + counted.reversals_fen),
@@ -361,52 +350,25 @@ _TOTALS: Final = {
 def read_camt(
     spec: StatementSpec, bank: str, date: int, source: BinaryIO, control: bytes | None
 ) -> Iterator[StatementLine | LineFault]:
-    reader = _Reader(spec, bank, date)
-    size, tail, line = 0, b"", 1  # tail: what was screened last and may be the beginning of a DOCTYPE; its line
+    return _read(_Reader(spec, bank, date), source)
+
+
+def around_camt(
+    spec: StatementSpec, bank: str, date: int, head: bytes, tail: bytes, control: bytes | None, details: int,
+    totals: Totals,
+) -> Iterator[StatementLine | LineFault]:  # fmt: skip
+    """What is read of a document of which all entries but the first, that `head` ends with, are left out."""
+    return _read(_Reader(spec, bank, date, totals), BytesIO(head + tail))
+
+
+def _read(reader: _Reader, source: BinaryIO) -> Iterator[StatementLine | LineFault]:
     try:
-        while chunk := source.read(CHUNK_BYTES):
-            screened = tail + chunk
-            _screen(screened, line)
-            tail = screened[1 - len(_DOCTYPE) :]
-            line += screened.count(b"\n", 0, len(screened) - len(tail))
-            size += len(chunk)
-            if size > FILE_BYTES_MAX:
-                raise _Refused("the file is larger than 2 GiB", "send at most 2 GiB")
-            reader.parser.Parse(chunk, False)
-            _check_bounds(reader, size)
+        for _ in feed(reader.parser, source, FILE_BYTES_MAX, "2 GiB"):
             yield from reader.found
             reader.found.clear()
-        if size == 0:
-            raise _Refused("the file is empty", "a day without payments has a document too")
-        reader.parser.Parse(b"", True)
         reader.end()
     except expat.ExpatError as error:
-        reader.found.append(
-            LineFault(error.lineno, f"no well-formed XML in UTF-8: {expat.ErrorString(error.code)}", "send it whole")
-        )
-    except _Refused as refused:
-        wrong, right, *known = refused.args
-        place = known[0] if known else reader.parser.CurrentLineNumber if size else 0
-        reader.found.append(LineFault(place, wrong, right))
+        reader.found.append(LineFault(*ill_formed(error)))
+    except Refused as refused:
+        reader.found.append(LineFault(*place_of(refused, reader.parser)))
     yield from reader.found
-
-
-_DOCTYPE: Final = b"<!DOCTYPE"
-
-
-def _screen(data: bytes, line: int) -> None:
-    """Before the parser sees it: expat parses the rest of a chunk even after a handler has refused, and takes
-    UTF-16 for what it is whatever it was told. line: that on which the data begin."""
-    for never, wrong, right in (
-        (b"\0", "bytes that are no XML text in UTF-8", "write the document in UTF-8"),
-        (_DOCTYPE, "the XML has a DOCTYPE", "write the document without DOCTYPE and entities"),
-    ):
-        if (at := data.find(never)) >= 0:
-            raise _Refused(wrong, right, line + data.count(b"\n", 0, at))
-
-
-def _check_bounds(reader: _Reader, size: int) -> None:
-    if size - reader.parser.CurrentByteIndex > TOKEN_BYTES_MAX:
-        raise _Refused("a tag or comment is too long", f"write at most {TOKEN_BYTES_MAX} bytes")
-    if len(reader.parser.intern) > NAMES_MAX:
-        raise _Refused("too many different element names", "write camt.053.001.08")

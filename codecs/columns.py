@@ -83,8 +83,8 @@ class StatementContext(NamedTuple):
 class Tally:
     """Totals as they grow, line by line."""
 
-    def __init__(self) -> None:
-        self.payments = self.payments_fen = self.reversals = self.reversals_fen = 0
+    def __init__(self, so_far: Totals = Totals()) -> None:  # noqa: B008 - final
+        self.payments, self.payments_fen, self.reversals, self.reversals_fen = so_far
 
     def add(self, kind: str, fen: int) -> None:
         if kind == "P":
@@ -222,7 +222,7 @@ def statement_spec(section: Section) -> StatementSpec:
 
 # A row of text columns, checked
 
-_TIME: Final = r"[0-9]{8}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
+TIME: Final = r"[0-9]{8}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
 _PLAIN_AMOUNT: Final = {"fen": r"[1-9][0-9]{0,14}", "yuan": r"(?!0\.00)(?:0|[1-9][0-9]{0,12})\.[0-9]{2}"}
 _FILLED_AMOUNT: Final = r"(?!0{15})[0-9]{15}"  # fen
 _AMOUNT_RIGHT: Final = {
@@ -258,7 +258,7 @@ def _text(most: int) -> _Column:
 
 _COLUMNS: Final = (  # SEP and AMOUNT: what the layout puts there
     _Column("[0-9]{8}", "write the file's settlement date as YYYYMMDD"),
-    _Column(_TIME, "write a time that exists as YYYYMMDDhhmmss"),
+    _Column(TIME, "write a time that exists as YYYYMMDDhhmmss"),
     _Column("[0-9]{6}", "write 6 digits"),
     _text(12),
     _text(8),
@@ -268,7 +268,7 @@ _COLUMNS: Final = (  # SEP and AMOUNT: what the layout puts there
     _Column("AMOUNT", ""),
     _Column("(?:[0-9]{20})?", "write 20 digits, or leave it empty"),
     _Column("0[1-5]", "write 01 to 05"),
-    _Column(f"(?:{_TIME})?", "write a time that exists as YYYYMMDDhhmmss, or leave it empty"),
+    _Column(f"(?:{TIME})?", "write a time that exists as YYYYMMDDhhmmss, or leave it empty"),
     _Column("(?:[0-9]{6})?", "write 6 digits, or leave it empty"),
 )
 
@@ -280,7 +280,9 @@ class RowReader:
     `failed` counts rows with a fault; `tally` sums the good ones.
     """
 
-    def __init__(self, spec: StatementSpec, date: int, separator: str, filled: bool = False) -> None:
+    def __init__(
+        self, spec: StatementSpec, date: int, separator: str, filled: bool = False, so_far: Totals = Totals()  # noqa: B008
+    ) -> None:
         amount = _FILLED_AMOUNT if filled else _PLAIN_AMOUNT[spec.amounts]
         sep = re.escape(separator)
         self.patterns = [
@@ -291,7 +293,7 @@ class RowReader:
         self.separator = separator
         self.date = date
         self.date_text = f"{date:08d}"
-        self.tally = Tally()
+        self.tally = Tally(so_far)
         self.failed = 0
 
     def read(self, number: int, row: str) -> Sequence[StatementLine | LineFault]:

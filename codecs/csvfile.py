@@ -84,6 +84,22 @@ def read_csv(
                 yield LineFault(1, f"column names {showing(','.join(columns))}", f"write {','.join(COLUMN_NAMES)}")
     if number == 0:
         yield LineFault(0, "the file is empty", "a day without payments has the line of column names too")
+    yield from _totals_beside(spec, bank, date, control, rows)
+
+
+def around_csv(
+    spec: StatementSpec, bank: str, date: int, head: bytes, tail: bytes, control: bytes | None, details: int,
+    totals: Totals,
+) -> Iterator[LineFault]:  # fmt: skip
+    """Faults of the column names, a line without its end, and of the control file; there is no tail."""
+    if tail or head.removeprefix(_BOM) != ",".join(COLUMN_NAMES).encode():
+        yield LineFault(1, "other column names", f"write {','.join(COLUMN_NAMES)}")
+    yield from _totals_beside(spec, bank, date, control, RowReader(spec, date, SEPARATOR, so_far=totals))
+
+
+def _totals_beside(
+    spec: StatementSpec, bank: str, date: int, control: bytes | None, rows: RowReader
+) -> Iterator[LineFault]:
     name = spec.control_file.format(BANK=bank.upper(), bank=bank, date=date)
     if control is None:
         yield LineFault(0, "is missing", "send the totals beside the detail file", name)

@@ -196,9 +196,11 @@ _OUT_OF_ORDER: Final = {
 class _Framed:
     """One reading of a framed file: what came before decides what may come now."""
 
-    def __init__(self, spec: StatementSpec, bank: str, date: int, shape: _Pipe | _Fixed) -> None:
+    def __init__(
+        self, spec: StatementSpec, bank: str, date: int, shape: _Pipe | _Fixed, so_far: Totals = Totals()  # noqa: B008
+    ) -> None:
         self.spec, self.bank, self.date, self.shape = spec, bank, date, shape
-        self.rows = RowReader(spec, date, SEPARATOR, filled=spec.layout == "fixed")
+        self.rows = RowReader(spec, date, SEPARATOR, filled=spec.layout == "fixed", so_far=so_far)
         self.before = ""
         self.trailer: tuple[int, dict[str, int | None]] | None = None
 
@@ -250,6 +252,19 @@ def _read_framed(
         else:
             yield from framed.line(number, body)
     yield from framed.end(number)
+
+
+def around_framed(
+    spec: StatementSpec, bank: str, date: int, head: bytes, tail: bytes, control: bytes | None, details: int,
+    totals: Totals,
+) -> Iterator[LineFault]:  # fmt: skip
+    """Faults of the first and the last line, without their line ends, of a file of so many details between them."""
+    framed = _Framed(spec, bank, date, _Pipe(spec) if spec.layout == "pipe" else _Fixed(spec), totals)
+    for number, body, kind in ((1, head, "header"), (details + 2, tail, "trailer")):
+        if framed.shape.types.get(body[: framed.shape.type_bytes]) != kind:
+            yield LineFault(number, f"no {kind}", "begin the file with its header, end it with its trailer")
+        yield from (fault for fault in framed.line(number, body) if isinstance(fault, LineFault))
+    yield from framed.end(details + 2)
 
 
 def _header_faults(number: int, told: list[str], bank: str, date: int) -> Iterator[LineFault]:

@@ -65,6 +65,10 @@ def type_name(value: object) -> str:
     return _TYPE_NAMES.get(type(value), "a date or time")
 
 
+def _no_date(value: object) -> str:
+    return "no date without a time" if isinstance(value, datetime.date | datetime.time) else type_name(value)
+
+
 def _one_of(names: Collection[str]) -> str:
     listed = [str(name) for name in names]
     more = "" if len(listed) <= SHOWN_KEYS_MAX else f" and {len(listed) - SHOWN_KEYS_MAX} more"
@@ -150,6 +154,19 @@ class Section:
                 raise self.error(key, f"{show(value)} in the list is {type_name(value)}", expected)
             if choices and value not in choices:
                 raise self.error(key, f"{show(value)} in the list can't be used", expected)
+        return values
+
+    def dates(self, key: str, default: list[datetime.date] | None = None, *, right: str = "") -> list[datetime.date]:
+        """A list of dates without a time, none of them twice."""
+        if default is not None and self._absent(key):
+            return default
+        expected = right or "write a list of dates without quotes, such as [2026-10-01, 2026-10-02]"
+        values: list[Any] = self._typed(key, list, expected)
+        for number, value in enumerate(values):
+            if type(value) is not datetime.date:  # exactly: a date with a time is one too
+                raise self.error(key, f"{show(value)} in the list is {_no_date(value)}", expected)
+            if value in values[:number]:
+                raise self.error(key, f"{show(value)} stands in the list twice", "write each date once")
         return values
 
     def section(self, key: str, *, optional: bool = False, right: str = "") -> Section:

@@ -23,7 +23,7 @@ from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives import hashes
 
-from .camt import read_camt, write_camt
+from .camt import around_camt, read_camt, write_camt
 from .columns import (
     FILE_BYTES_MAX,
     LineFault,
@@ -37,8 +37,8 @@ from .columns import (
     statement_spec,
     totals_of,
 )
-from .csvfile import read_csv, write_control, write_csv
-from .framed import read_fixed, read_pipe, write_fixed, write_pipe
+from .csvfile import around_csv, read_csv, write_control, write_csv
+from .framed import around_framed, read_fixed, read_pipe, write_fixed, write_pipe
 
 __all__ = [
     "FILE_BYTES_MAX",
@@ -47,6 +47,7 @@ __all__ = [
     "StatementLine",
     "StatementSpec",
     "Totals",
+    "around",
     "file_names",
     "format_yuan",
     "parse_sm3",
@@ -61,6 +62,7 @@ __all__ = [
 
 _WRITERS: Final = {"pipe": write_pipe, "fixed": write_fixed, "csv": write_csv, "camt": write_camt}
 _READERS: Final = {"pipe": read_pipe, "fixed": read_fixed, "csv": read_csv, "camt": read_camt}
+_AROUND: Final = {"pipe": around_framed, "fixed": around_framed, "csv": around_csv, "camt": around_camt}
 _SM3: Final = re.compile(r"([0-9a-fA-F]{64})(?:[ \t]+[^\r\n]*)?(?:\r?\n)?")
 
 
@@ -102,6 +104,18 @@ def read(
     terminal and branch are trimmed. The digest is the caller's: `sm3_hex`, `parse_sm3`. Raises only what `source` does.
     """
     return _READERS[spec.layout](spec, bank, date, source, control)
+
+
+def around(
+    spec: StatementSpec, bank: str, date: int, head: bytes, tail: bytes, control: bytes | None, details: int,
+    totals: Totals,
+) -> Iterator[StatementLine | LineFault]:  # fmt: skip
+    """Every fault of what stands around the details, for who has read those by `plain` and knows their sum.
+
+    Text: head and tail are the first and the last line, without line ends; CSV has no tail. XML: head ends with the
+    first entry, tail begins behind the last; that entry's line is given too, if an entry may stand there.
+    """
+    return _AROUND[spec.layout](spec, bank, date, head, tail, control, details, totals)
 
 
 def sm3_hex(chunks: Iterable[bytes]) -> str:

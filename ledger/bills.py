@@ -59,6 +59,10 @@ def withdrawn(bill: Bill) -> Bill:
     return bill._replace(status=MOVES[bill.status, "withdraw"])
 
 
+def refunded(bill: Bill) -> Bill:
+    return bill._replace(status=MOVES[bill.status, "refund"], paid_book=None, paid_seq=None)
+
+
 def main_type(bill: Bill) -> str:
     """The insurance type that most of the amount is for; of equal ones the first."""
     return max(bill.parts, key=lambda part: part[1])[0]

@@ -19,7 +19,7 @@ FILE_BYTES_MAX: Final = 1024**2  # of a configuration file
 
 def read_settings(path: Path) -> SwitchSettings:
     """Checked settings of a `switch.toml`, the environment's overrides applied. Raises SettingsError."""
-    return load_switch(_text(path, "name the file: --config FILE before the sub-command"), str(path), os.environ)
+    return load_switch(read_text(path, "name the file: --config FILE before the sub-command"), str(path), os.environ)
 
 
 def read_dialects(settings: SwitchSettings, config: Path) -> dict[str, Dialect]:
@@ -32,7 +32,7 @@ def read_dialects(settings: SwitchSettings, config: Path) -> dict[str, Dialect]:
     for bank in settings.banks.values():
         if bank.dialect not in read:
             path = _find(bank.dialect, config, bank.key)
-            dialect = load_dialect(_text(path, "make it readable"), str(path))
+            dialect = load_dialect(read_text(path, "make it readable"), str(path))
             read[bank.dialect] = replace(dialect, name=bank.dialect)  # a copied file may keep the name of its model
     return {bank.key: read[bank.dialect] for bank in settings.banks.values()}
 
@@ -47,7 +47,8 @@ def _find(dialect: str, config: Path, bank: str) -> Path:
     raise SettingsError(str(config), f"banks.{bank}.dialect", f'"{dialect}" has no file', f"write {wanted}")
 
 
-def _text(path: Path, right: str) -> str:
+def read_text(path: Path, right: str) -> str:
+    """The text of a file of the configuration. Raises SettingsError; `right` is what an operator can do."""
     try:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)

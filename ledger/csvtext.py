@@ -61,11 +61,11 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str] | Fault:
     return Fault(line, f"byte 0x{data[worst.start]:02X} is no {what}", "save the file again, or give its --encoding")
 
 
-def records(text: str, columns: Sequence[str]) -> Iterator[Record | Fault]:
+def records(text: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Record | Fault]:
     """The records below the header, in order; a fault for each that can't be taken apart.
 
-    A header without all columns is one fault and ends it: nothing below could be understood. Line ends may be LF,
-    CRLF or CR; the last may be missing; empty lines are skipped.
+    A header without all columns, but for `optional` ones, is one fault and ends it: nothing below could be understood.
+    Line ends may be LF, CRLF or CR; the last may be missing; empty lines are skipped.
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
@@ -82,7 +82,7 @@ def records(text: str, columns: Sequence[str]) -> Iterator[Record | Fault]:
         if not fields:
             continue
         if header is None:
-            fault = _header_fault(fields, columns, line)
+            fault = _header_fault(fields, columns, optional, line)
             if fault is not None:
                 yield fault
                 return
@@ -93,14 +93,18 @@ def records(text: str, columns: Sequence[str]) -> Iterator[Record | Fault]:
         yield Fault(1, "there is no header line", f"write {','.join(columns)}")
 
 
-def _header_fault(fields: Sequence[str], columns: Sequence[str], line: int) -> Fault | None:
-    right = f"write {','.join(columns)}, in any order"
+def _header_fault(
+    fields: Sequence[str], columns: Sequence[str], optional: Sequence[str], line: int
+) -> Fault | None:
+    known = (*columns, *optional)
+    may = f", may be {','.join(optional)}" if optional else ""
+    right = f"write {','.join(columns)}{may}, in any order"
     missing = [name for name in columns if name not in fields]
     if missing:
         return Fault(line, f"the header has no column {', '.join(missing)}", right)
     for number, name in enumerate(fields):
-        if name not in columns or name in fields[:number]:
-            return Fault(line, f"the header has column {shown(name)} {'twice' if name in columns else 'too'}", right)
+        if name not in known or name in fields[:number]:
+            return Fault(line, f"the header has column {shown(name)} {'twice' if name in known else 'too'}", right)
     return None
 
 

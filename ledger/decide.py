@@ -10,7 +10,7 @@ from typing import Final
 
 from shebao.codecs.errors import Code
 
-from . import day, inquiry, payment, reversal, totals, withdrawal
+from . import day, desk, inquiry, payment, reversal, totals, withdrawal
 from .facts import Decision, Event, Facts, KeyClass, Request
 
 Rule = Callable[[Request, Facts], Decision]
@@ -24,6 +24,7 @@ RULES: Final[dict[str, Rule]] = {
     "totals": totals.compare,
     "cutover": day.cut_over,
     "withdraw": withdrawal.withdraw,
+    "desk": desk.rule,
 }
 # Asked for by somebody who waits, so not done when nobody waits any more (rule 9).
 HAS_DEADLINE: Final = frozenset({"payment", "void"})

@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 from shebao.codecs.settings import Limits
 
+from .desk_facts import DateMoney, Proposal, Ruling, Share
+
 
 class KeyClass(IntEnum):
     """Class of a request key (wire.md section 6, rule 2). NONE: the message has no key."""
@@ -33,34 +35,6 @@ class KeyClass(IntEnum):
 
 REPLY_DEADLINE_US: Final = Limits.reply_deadline_s * 1_000_000  # unless the configuration says otherwise
 BUREAU_BOOK_ID: Final = 0  # the book of what is no bank's: withdrawals
-
-
-class Proposal(NamedTuple):
-    """A row of `proposal`: what a maker asks for and a checker judges (settlement.md section 5, Decisions).
-
-    `id` 0: not stored yet, only asked whether it could be approved.
-    """
-
-    book_id: int
-    id: int
-    exception_id: int  # 0: about funds, or a file
-    action: str  # see `desk.RULES`
-    bill: str
-    amount: int
-    dates: str  # "20261123 20261124"
-    parts: str  # of a sweep: "170:1530000 390:48000"
-    reference: str
-    received_on: int
-    maker: str
-    maker_reason: str
-    maker_from: str  # user id and host
-    made_us: int
-    state: str = "WAITING"  # WAITING APPROVED REJECTED
-    checker: str = ""
-    checker_reason: str = ""
-    checker_from: str = ""
-    judged_us: int = 0
-    seq: int = 0  # event that booked it
 
 
 class Original(NamedTuple):
@@ -164,7 +138,8 @@ class Event(NamedTuple):
     seq: int
     date: int  # settlement date, as given at commit
     at_us: int
-    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop; desk.KINDS
+    kind: str  # payment advice void reversal unvoid (a void's reversal) cutover withdraw restored refused noop; and
+    # of decisions those of desk.KINDS
     key_class: int
     trace: int
     mti: str
@@ -278,43 +253,20 @@ class ExceptionItem(NamedTuple):
         return self.answer_date or self.date
 
 
-class Ruling(NamedTuple):
-    """A row of `ruling`: what two people decided, sealed with the event that it became."""
-
-    book_id: int
-    seq: int
-    proposal_id: int
-    exception_id: int
-    action: str
-    bill: str  # that the event moved
-    maker: str
-    maker_reason: str
-    maker_from: str
-    made_us: int
-    checker_from: str
-    reference: str
-    received_on: int
-
-
-class Share(NamedTuple):
-    """A row of `share`: what an event changes of the money due, or received, for a date."""
-
-    book_id: int
-    seq: int
-    date: int
-    side: str  # "due" "received"
-    fen: int
-
-
-class DateMoney(NamedTuple):
-    """What decides a closed date's state, and how a receipt is shared out."""
+class ToldTotals(NamedTuple):
+    """A row of `told_totals`: what a bank's 0500 told of a date, beside what the ledger had at that very moment."""
 
     book_id: int
     date: int
-    agrees: bool  # the bank's file is accepted, and none is to replace it
-    undecided: int  # exceptions, but for carried ones and suspense
-    due: int
-    received: int
+    at_us: int
+    payments: int
+    payments_fen: int
+    reversals: int
+    reversals_fen: int
+    ledger_payments: int
+    ledger_payments_fen: int
+    ledger_reversals: int
+    ledger_reversals_fen: int
 
 
 class Person(NamedTuple):
@@ -346,6 +298,7 @@ class Effects(NamedTuple):
     ruling: Ruling | None = None
     shares: tuple[Share, ...] = ()
     proposal: Proposal | None = None  # changed
+    replaced: tuple[int, str] | None = None  # date and digest of the file that the next run takes
 
 
 class Decision(NamedTuple):
@@ -361,6 +314,7 @@ class Decision(NamedTuple):
     replay: bytes | None = None
     effects: Effects | None = None
     note: str = ""  # why, in one English line, for an operator's command
+    told: ToldTotals | None = None  # of an 0500: worth remembering, and no reply waits for it
 
 
 @dataclass(slots=True)
@@ -401,7 +355,8 @@ class Facts:
     acts: dict[tuple[int, int], Event] = field(default_factory=dict)  # (book, seq): what a proposal speaks of
     entries: dict[tuple[int, int], list[Transfer]] = field(default_factory=dict)  # of those events
     shares: dict[tuple[int, int], list[Share]] = field(default_factory=dict)  # of those events
-    referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference), oldest first
+    referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference or bill), in order
+    special: dict[int, int] = field(default_factory=dict)  # book -> fen that its bank's special account holds
     money: dict[tuple[int, int], DateMoney] = field(default_factory=dict)  # (book, date)
     # what the batch has decided, in order, for the store to write
     new_events: list[Event] = field(default_factory=list)
@@ -417,6 +372,7 @@ class Facts:
     new_rulings: list[Ruling] = field(default_factory=list)
     new_shares: list[Share] = field(default_factory=list)
     changed_proposals: dict[tuple[int, int], Proposal] = field(default_factory=dict)
+    replaced_files: list[tuple[int, int, str]] = field(default_factory=list)  # book, date, digest of the new one
 
     def bank_of(self, book_id: int) -> str:
         """The bank whose book this is; its own batch need not hold that book."""

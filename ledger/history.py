@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, union_all
 
 from . import schema
 from .bills import status_on
 from .day import add_days, date_of, time_of
 from .facts import Bill, Payment
 from .load import bill_of_row, payment_of_row
+from .schema_day import ruling
 
 # Accounts whose balance stands on the debit side; the others' on the credit side (settlement.md section 2).
 DEBIT_ACCOUNTS: Final = ("clearing", "special", "treasury")
@@ -46,12 +47,19 @@ def bill_story(conn: Connection, number: str, today: int) -> tuple[Bill, str, li
     if row is None:
         return None
     bill = bill_of_row(tuple(row))
-    return bill, status_on(bill, today), _entries(conn, schema.event.c.bill == number)
+    return bill, status_on(bill, today), _entries(conn, _names(number))
 
 
 def unknown_bill_story(conn: Connection, number: str) -> list[Entry]:
     """Events that name a bill which is not there: money in suspense, refusals."""
-    return _entries(conn, schema.event.c.bill == number)
+    return _entries(conn, _names(number))
+
+
+def _names(number: str) -> ColumnElement[bool]:
+    """Events that name a bill, or that put money onto it by a decision though the bank's line named another."""
+    event, onto = schema.event, ruling.c.bill == number
+    decided = select(ruling.c.seq).where(ruling.c.book_id == event.c.book_id, ruling.c.seq == event.c.seq, onto)
+    return or_(event.c.bill == number, decided.exists())
 
 
 def payment_story(conn: Connection, receipt: str) -> tuple[Payment, list[Entry], list[dict[str, Any]]] | None:

@@ -10,21 +10,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from .facts import (
-    Bill,
-    Book,
-    Day,
-    Decision,
-    Effects,
-    Event,
-    ExceptionItem,
-    Facts,
-    Payment,
-    Request,
-    Ruling,
-    Share,
-    Transfer,
-)
+from .desk_facts import Ruling, Share
+from .facts import Bill, Book, Day, Decision, Effects, Event, ExceptionItem, Facts, Payment, Request, Transfer
 
 GENESIS: Final = bytes(32)  # the seal before the first event of a book
 FIELD: Final = "\x1f"  # between the fields of a record
@@ -253,5 +240,7 @@ def _remember(facts: Facts, effects: Effects) -> None:
     if effects.ruling is not None:
         facts.new_rulings.append(effects.ruling)
         facts.new_shares.extend(effects.shares)
+        if effects.replaced is not None:
+            facts.replaced_files.append((effects.ruling.book_id, *effects.replaced))
     if effects.proposal is not None:
         facts.changed_proposals[effects.proposal.book_id, effects.proposal.id] = effects.proposal

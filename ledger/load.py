@@ -12,6 +12,7 @@ from typing import Final
 
 from shebao.codecs.numbers import bill_ok, mod_11_10
 
+from . import load_desk
 from .backend import Backend, Row
 from .bills import parse_parts
 from .facts import (
@@ -44,16 +45,21 @@ def load(backend: Backend, requests: Sequence[Request], reply_deadline_us: int) 
     """The facts of one batch, but for its moment, which is known once the locks are held: set it then."""
     facts = Facts(now_us=0, books={}, reply_deadline_us=reply_deadline_us)
     _books(backend, requests, facts)
+    proposals = load_desk.asked(requests)
+    load_desk.before_events(backend, proposals, facts)
     asked = _traces(requests, facts)
     for event in _events(backend, asked, facts):
         facts.events[event.book_id, event.trace].append(event)
     _early(backend, asked, facts)
-    _payments(backend, _named_by_events(facts), facts)
+    load_desk.suspense_of(backend, proposals, facts)
+    _payments(backend, _named_by_events(facts) | load_desk.payments_of(proposals, facts), facts)
     _people(backend, requests, facts)
-    _bills(backend, requests, facts)
+    _bills(backend, requests, facts, load_desk.bills_of(proposals, facts))
     _payments(backend, _named_by_bills(facts), facts)
     _suspense(backend, facts)
-    _days(backend, requests, facts)
+    dates = load_desk.dates_of(proposals, facts) if proposals else set()
+    _days(backend, requests, facts, dates)
+    load_desk.money(backend, dates, proposals, facts)
     return facts
 
 
@@ -161,9 +167,9 @@ def _people(backend: Backend, requests: Sequence[Request], facts: Facts) -> None
         facts.people[row[0]] = Person(*row)
 
 
-def _bills(backend: Backend, requests: Sequence[Request], facts: Facts) -> None:
+def _bills(backend: Backend, requests: Sequence[Request], facts: Facts, lock: set[str]) -> None:
     """Bills to be changed, locked; bills that are only looked at, not."""
-    lock: set[str] = {payment.bill for payment in facts.payments.values()}
+    lock |= {payment.pays for payment in facts.payments.values()}
     look: set[str] = set()
     for request in requests:
         if request.bill and request.service not in WITHOUT_BILL:
@@ -234,8 +240,8 @@ def _suspense(backend: Backend, facts: Facts) -> None:
         facts.exceptions[row[0], row[1]] = ExceptionItem(*row)
 
 
-def _days(backend: Backend, requests: Sequence[Request], facts: Facts) -> None:
-    wanted = {(book.book_id, book.open_date) for book in facts.books.values() if book.book_id != BUREAU_BOOK_ID}
+def _days(backend: Backend, requests: Sequence[Request], facts: Facts, more: set[Pair]) -> None:
+    wanted = more | {(book.book_id, book.open_date) for book in facts.books.values() if book.book_id != BUREAU_BOOK_ID}
     wanted.update((request.book_id, request.date) for request in requests if request.date)
     wanted.update((payment.book_id, payment.date) for payment in facts.payments.values())
     facts.days.update(dict.fromkeys(wanted))

@@ -32,6 +32,7 @@ from .outcome import Refusal, Say, declined, paid_where, receipted
 
 PAYMENT_PROC: Final = "500000"  # DE3 of a payment or advice
 VOID_PROC: Final = "200000"
+STANDS: Final = frozenset({"LIVE", "REFUNDED"})  # states of money that was taken and not undone: a refund comes after
 NAME_SIZE_MAX: Final = 900  # bytes of NM beside RN and MS in the 999 of DE48
 
 # Why a bill that is there can't be paid: status on the day of payment -> code, what the teller reads.
@@ -49,7 +50,7 @@ def pay(request: Request, facts: Facts) -> Decision:
         return declined(request, Code.REVERSED, Say.REVERSED)
     taken = taken_already(request, facts, KeyClass.ADVICE)
     if taken is not None:
-        if taken.state != "LIVE":
+        if taken.state not in STANDS:
             return declined(request, Code.REVERSED, Say.REVERSED)
         return _told_again(request, facts, taken)
     bill = payable_bill(request, facts)
@@ -71,7 +72,7 @@ def advise(request: Request, facts: Facts) -> Decision:
     if reversed_before(request, facts):
         return declined(request, Code.REVERSED, Say.REVERSED)
     told = taken_already(request, facts, KeyClass.PAYMENT)
-    if told is not None and told.state == "LIVE":
+    if told is not None and told.state in STANDS:
         return _told_again(request, facts, told)
     if told is None and not _payment_declined(request, facts):
         bill = payable_bill(request, facts)
@@ -94,7 +95,7 @@ def taken_already(request: Request, facts: Facts, key_class: KeyClass) -> Paymen
     for event in facts.events[request.book_id, request.trace]:
         if event.bill == request.bill and _brings_money(event, key_class):
             payment = payment_of(event, facts)
-            if payment is not None and payment.state == "LIVE":
+            if payment is not None and payment.state in STANDS:
                 return payment
             undone = undone or payment
     return undone

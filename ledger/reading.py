@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, String, and_, case, cast, func, or_, select
 
 from shebao.codecs.columns import StatementLine
 
@@ -17,6 +17,11 @@ from .journal import CREDITS, REVERSALS
 from .schema import day, event, payment
 
 FETCH: Final = 1000  # rows at a time, whatever the size of the day
+TEXT_LINES: Final = 20_000  # events whose lines make one text
+SEPARATOR: Final = "\x1f"  # no column can hold it: the wire's alphabets let no such character in
+TEXT_COLUMNS: Final = (
+    "seq", "kind", "trace", "stan", "rrn", "terminal", "branch", "bill", "amount", "receipt", "channel", "original",
+)  # fmt: skip
 KINDS: Final = {**dict.fromkeys(CREDITS, "P"), "void": "V", "reversal": "R"}
 
 
@@ -25,14 +30,59 @@ def detail_lines(conn: Connection, book_id: int, date: int) -> Iterator[Statemen
 
     Streams with bounded memory. Give it a connection of `Store.reading`, so that all is of one moment.
     """
-    for row in conn.execute(_lines(book_id, date).execution_options(yield_per=FETCH)):
+    query = _lines(book_id, date, _of_date(book_id, date))
+    for row in conn.execute(query.execution_options(yield_per=FETCH)):
         yield _line(row)
 
 
-def _lines(book_id: int, date: int) -> Select[Any]:
-    """Event, its payment, and of a void's reversal the void. A date's events are a range of the book's."""
-    before = select(func.coalesce(func.max(day.c.last_seq), 0)).where(day.c.book_id == book_id, day.c.date < date)
-    last = select(day.c.last_seq).where(day.c.book_id == book_id, day.c.date == date, day.c.last_seq > 0)
+def detail_texts(conn: Connection, book_id: int, date: int) -> Iterator[str]:
+    """The same lines as text, for whoever renders a whole date at once: the store itself puts the columns together.
+
+    TEXT_COLUMNS with SEPARATOR between them, a line end between lines, which come in any order; a block of thousands
+    at a time. A trace is a number; `original` is that of what a line undoes, and empty for a payment.
+    """
+    bounds = select(_before(book_id, date), func.max(event.c.seq)).where(event.c.book_id == book_id)
+    first, newest = conn.execute(bounds).one()
+    last = conn.execute(_last(book_id, date)).scalar() or newest or 0
+    for start in range(first, last, TEXT_LINES):
+        some = and_(event.c.seq > start, event.c.seq <= min(start + TEXT_LINES, last))
+        if text := conn.execute(_as_text(_lines(book_id, date, some), conn.dialect.name)).scalar():
+            yield text
+
+
+def _as_text(query: Select[Any], store: str) -> Select[Any]:
+    columns = {column.name: column for column in query.selected_columns}
+    original = case(
+        (event.c.kind == "unvoid", columns["voided"]), (event.c.kind.in_(sorted(REVERSALS)), columns["paid"])
+    )
+    named = columns | {"seq": event.c.seq, "original": func.coalesce(cast(original, String), "")}
+    values = [named[name] for name in TEXT_COLUMNS]
+    if store == "sqlite":  # one call; the operator || copies what it has so far each time
+        line = func.printf(SEPARATOR.join(["%s"] * len(values)), *values)
+    else:
+        line = func.concat_ws(SEPARATOR, *values)
+    return query.with_only_columns(func.aggregate_strings(line, "\n")).order_by(None)
+
+
+def _before(book_id: int, date: int) -> ScalarSelect[Any]:
+    """The last event of the dates before."""
+    last = select(func.coalesce(func.max(day.c.last_seq), 0)).where(day.c.book_id == book_id, day.c.date < date)
+    return last.scalar_subquery()
+
+
+def _last(book_id: int, date: int) -> Select[Any]:
+    return select(day.c.last_seq).where(day.c.book_id == book_id, day.c.date == date, day.c.last_seq > 0)
+
+
+def _of_date(book_id: int, date: int) -> ColumnElement[bool]:
+    """A date's events are a range of the book's."""
+    last = _last(book_id, date)
+    until = or_(~last.exists(), event.c.seq <= last.scalar_subquery())
+    return and_(event.c.seq > _before(book_id, date), until)
+
+
+def _lines(book_id: int, date: int, some: ColumnElement[bool]) -> Select[Any]:
+    """Event, its payment, and of a void's reversal the void."""
     voided = event.alias("voided")
     undone = and_(event.c.kind == "unvoid", voided.c.book_id == event.c.book_id, voided.c.seq == event.c.origin_seq)
     of = func.coalesce(voided.c.origin_seq, event.c.origin_seq, event.c.seq)
@@ -49,8 +99,7 @@ def _lines(book_id: int, date: int) -> Select[Any]:
             event.c.book_id == book_id,
             event.c.date == date,
             event.c.kind.in_(sorted(CREDITS | REVERSALS)),
-            event.c.seq > before.scalar_subquery(),
-            or_(~last.exists(), event.c.seq <= last.scalar_subquery()),
+            some,
         )
         .order_by(event.c.seq)
     )  # fmt: skip

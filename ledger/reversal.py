@@ -29,7 +29,7 @@ from .facts import (
 )
 from .journal import mirror, money, standing, transfers
 from .outcome import Say, declined, undone
-from .payment import PAYMENT_PROC, VOID_PROC, exception, payment_of, reversed_before, suspense_item
+from .payment import PAYMENT_PROC, STANDS, VOID_PROC, exception, payment_of, reversed_before, suspense_item
 
 INSTITUTION_SIZE: Final = 11  # digits of DE32 within DE90, zero-filled
 
@@ -56,7 +56,7 @@ def reverse(request: Request, facts: Facts) -> Decision:
         raise LookupError(f"event {event.seq} of book {event.book_id} was approved, but its payment is not loaded")
     if request.proc == VOID_PROC:
         return _reverse_void(request, facts, event, payment)
-    if payment.state != "LIVE":
+    if payment.state not in STANDS:
         return undone(request, facts, payment, _no_effect(payment))
     if request.amount != payment.amount:
         return declined(request, Code.AMOUNT, Say.AMOUNT_OF_ORIGINAL)
@@ -89,7 +89,7 @@ def void(request: Request, facts: Facts) -> Decision:
         raise LookupError(f"event {event.seq} of book {event.book_id} was approved, but its payment is not loaded")
     if payment.kind == "booked" or payment.date != facts.books[request.book_id].open_date:
         return declined(request, Code.TOO_LATE_TO_REVERSE, Say.TOO_LATE)
-    if payment.state != "LIVE":
+    if payment.state not in STANDS:
         return undone(request, facts, payment, _no_effect(payment), Say.NOTHING_TO_UNDO)
     if request.amount != payment.amount:
         return declined(request, Code.AMOUNT, Say.AMOUNT_OF_ORIGINAL)
@@ -118,7 +118,7 @@ def _of_class(events: list[Event], key_class: KeyClass, proc: str, facts: Facts)
     """Payments of one class; of an operator's bookings the twins too, those undone already last."""
     if key_class == KeyClass.BOOKED and proc == PAYMENT_PROC:
         booked = [event for event in events if event.key_class >= KeyClass.BOOKED]
-        return sorted(booked, key=lambda event: facts.payments[event.book_id, event.seq].state != "LIVE")
+        return sorted(booked, key=lambda event: facts.payments[event.book_id, event.seq].state not in STANDS)
     return [event for event in events if event.key_class == key_class and event.proc == proc]
 
 
@@ -148,15 +148,14 @@ def _date_is_reconciled(facts: Facts, book_id: int, date: int) -> bool:
 
 def _is_decided(facts: Facts, payment: Payment) -> bool:
     """Whether two people have disposed of the money since: its bill refunded, its suspense item decided."""
-    if payment.suspense:
-        return facts.suspense[payment.book_id, payment.seq].state != "OPEN"
-    return _bill_of(facts, payment).status == bills.REFUNDED
+    item = facts.suspense.get((payment.book_id, payment.seq))
+    return payment.state == "REFUNDED" or (item is not None and item.state in ("APPLIED", "RETURNED"))
 
 
 def _bill_of(facts: Facts, payment: Payment) -> Bill:
-    bill = facts.bills[payment.bill]
+    bill = facts.bills[payment.pays]
     if bill is None:
-        raise LookupError(f"payment {payment.receipt} stands on bill {payment.bill}, which is not there")
+        raise LookupError(f"payment {payment.receipt} stands on bill {payment.pays}, which is not there")
     return bill
 
 
@@ -183,7 +182,7 @@ def _mirrored(request: Request, facts: Facts, payment: Payment) -> Effects:
     moved = transfers(book, mirror(standing(payment, book.bank, bill)))
     if bill is not None:
         return Effects(
-            kind=request.service, origin_seq=payment.seq, bill_number=payment.bill, payment_after=after,
+            kind=request.service, origin_seq=payment.seq, bill_number=payment.pays, payment_after=after,
             transfers=moved, bill_before=bill, bill_after=bills.released(bill, date_of(facts.now_us)),
         )  # fmt: skip
     suspense = facts.suspense[payment.book_id, payment.seq]

@@ -110,7 +110,8 @@ proposal = Table(
     Column("maker_reason", String, nullable=False),
     Column("maker_from", String, nullable=False),  # user id and host
     Column("made_us", BigInteger, nullable=False),
-    Column("state", String, nullable=False),  # WAITING APPROVED REJECTED
+    Column("state", String, nullable=False),  # WAITING APPROVED REJECTED LAPSED
+    Column("before", String, nullable=False, server_default=""),  # the exception's state, which a rejection restores
     Column("checker", String, nullable=False, server_default=""),
     Column("checker_reason", String, nullable=False, server_default=""),
     Column("checker_from", String, nullable=False, server_default=""),
@@ -120,7 +121,8 @@ proposal = Table(
 Index("proposal_exception", proposal.c.book_id, proposal.c.exception_id)
 Index("proposal_reference", proposal.c.book_id, proposal.c.reference)
 
-# What two people decided, behind the event that it became; sealed with it. The checker's name and reason are the event's.
+# What two people decided, behind the event that it became; sealed with it. The checker's name and reason are the
+# event's own.
 ruling = Table(
     "ruling", metadata,
     Column("book_id", Integer, primary_key=True, autoincrement=False),

@@ -1,150 +1,31 @@
-"""What stands now, against the sealed events that made it: payments, suspense items, bills, dates (for `verify`).
+"""What stands now, against the sealed events that made it: bills, dates, accounts (for `verify`).
 
 These rows may change, so no seal covers them; each is what its events left. Every proof is a merge of streams in the
-same order, sorted by the database, a few rows in memory at a time. What is proved of each event by itself is in `walk`.
+same order, sorted by the database, a few rows in memory at a time. What is proved of each event by itself is in
+`walk`, payments are in `standing_payments`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, cast, func, select, union_all
 
 from . import proof as p
-from . import schema
+from . import schema, schema_day
 from .bills import EXPIRED, OUTSTANDING, PAID, parse_parts
 from .day import OPEN, STATES, add_days
+from .desk import KINDS as DESK
 from .facts import BUREAU_BOOK_ID, Book
 from .journal import REVERSALS, mirror, money
 from .load import full_number
 from .proof import Proof, Proofs
-from .schema_day import exception
+from .standing_payments import merged
 from .walk import Counted, Walked, rows
 
 Row = tuple[Any, ...]
-
-
-def merged(*streams: Iterable[Row]) -> Iterator[tuple[Any, list[list[Row]]]]:
-    """Rows of several streams that begin with the same key, which ascends; the key, and each stream's rows of it."""
-    grouped = [groupby(stream, key=lambda row: row[0]) for stream in streams]
-    heads = [next(group, None) for group in grouped]
-    while True:
-        keys = [head[0] for head in heads if head is not None]
-        if not keys:
-            return
-        key = min(keys)
-        found: list[list[Row]] = []
-        for place, head in enumerate(heads):
-            if head is not None and head[0] == key:
-                found.append(list(head[1]))
-                heads[place] = next(grouped[place], None)
-            else:
-                found.append([])
-        yield key, found
-
-
-# -- payments and suspense --------------------------------------------------------------------------------
-
-class Stand(NamedTuple):
-    """How a payment stands: the columns of `payment` that change."""
-
-    state: str = "LIVE"
-    undone_seq: int | None = None
-    suspense: bool = False
-
-
-def prove_payments(conn: Connection, proofs: Proofs) -> None:
-    """`state`, `undone_seq` and `suspense` of each payment, and its suspense item, are what its events left."""
-    for key, (payments, undoings, items) in merged(_payments(conn), _undoings(conn), _items(conn)):
-        proof = proofs[p.STATES]
-        if not payments:
-            for _, seq, kind, *_ in undoings:
-                proof.fault("event", (key[0], seq), f"{kind} of payment {key[0]}/{key[1]}, which is not there")
-            for _ in items:
-                proofs[p.SUSPENSE].fault("suspense", key, "belongs to no payment")
-            continue
-        ((_, state, undone_seq, suspense, amount, bill, move),) = payments
-        proof.looked_at += 1
-        stand, ever_in_suspense = Stand(suspense=not move), not move
-        for _, seq, kind, own_amount, own_bill, own_move, of_seq in undoings:
-            after = _after(stand, seq, kind, own_move, of_seq)
-            if after is None:
-                what = f"{kind} of payment {key[0]}/{key[1]}, which was {stand.state} then"
-                proof.fault("event", (key[0], seq), what)
-                continue
-            if (own_amount, own_bill) != (amount, bill):
-                what = f"{kind} of {own_amount} fen for bill {p.shown(own_bill)}, its payment is of {amount} for {bill}"
-                proof.fault("event", (key[0], seq), what)
-            stand = after
-            ever_in_suspense = ever_in_suspense or stand.suspense
-        for column, found, right in zip(Stand._fields, (state, undone_seq, bool(suspense)), stand, strict=True):
-            if found != right:
-                proof.differs("payment", key, column, found, f"{p.shown(right)}, as its events left it")
-        _prove_item(proofs[p.SUSPENSE], key, items, amount, stand, ever_in_suspense)
-
-
-def _after(stand: Stand, seq: int, kind: str, move: str, of_seq: int) -> Stand | None:
-    """The move that a void, a reversal or a void's reversal makes; None where it may not."""
-    if kind == "unvoid":
-        if stand.state != "VOIDED" or stand.undone_seq != of_seq or (move and stand.suspense):
-            return None
-        return Stand(suspense=not move)
-    if stand.state != "LIVE" or stand.suspense != (not move):
-        return None
-    return stand._replace(state="VOIDED" if kind == "void" else "REVERSED", undone_seq=seq)
-
-
-def _prove_item(proof: Proof, key: Any, items: list[Row], amount: int, stand: Stand, ever: bool) -> None:
-    if bool(items) != ever:
-        proof.fault("suspense", key, "belongs to a payment that never was in suspense" if items else "is not there")
-        return
-    for _, found, state, exception_id, exists in items:
-        proof.looked_at += 1
-        right = "OPEN" if stand.state == "LIVE" else "REVERSED"
-        if state != right:
-            proof.differs("suspense", key, "state", state, f"{right}, as its payment is {stand.state}")
-        if found != amount:
-            proof.differs("suspense", key, "amount", found, f"{amount}, its payment's")
-        if exists is None:
-            proof.fault("suspense", key, f"its exception {exception_id} is not there")
-
-
-def _payments(conn: Connection) -> Iterator[Row]:
-    """((book, seq), state, undone_seq, suspense, amount, bill, the bill's move by its own event)."""
-    payment, event = schema.payment, schema.event
-    same = and_(event.c.book_id == payment.c.book_id, event.c.seq == payment.c.seq)
-    columns = payment.c.state, payment.c.undone_seq, payment.c.suspense, payment.c.amount, payment.c.bill
-    found = select(payment.c.book_id, payment.c.seq, *columns, event.c.bill_move)
-    return _keyed(rows(conn, found.outerjoin(event, same).order_by(payment.c.book_id, payment.c.seq)), 2)
-
-
-def _undoings(conn: Connection) -> Iterator[Row]:
-    """((book, payment), seq, kind, amount, bill, move, origin) of voids, reversals and voids' reversals, in order."""
-    event = schema.event
-    void = event.alias("void")
-    own = event.c.seq, event.c.kind, event.c.amount, event.c.bill, event.c.bill_move, event.c.origin_seq
-    direct = select(event.c.book_id, func.coalesce(event.c.origin_seq, 0).label("payment"), *own)
-    direct = direct.where(event.c.kind.in_(sorted(REVERSALS)))
-    same = and_(void.c.book_id == event.c.book_id, void.c.seq == event.c.origin_seq, void.c.kind == "void")
-    again = select(event.c.book_id, func.coalesce(void.c.origin_seq, 0).label("payment"), *own)
-    again = again.select_from(event).outerjoin(void, same).where(event.c.kind == "unvoid")
-    both = union_all(direct, again).subquery()
-    return _keyed(rows(conn, select(both).order_by(both.c.book_id, both.c.payment, both.c.seq)), 2)
-
-
-def _items(conn: Connection) -> Iterator[Row]:
-    """((book, seq), amount, state, exception, that exception's id or None)."""
-    item = schema.suspense
-    same = and_(exception.c.book_id == item.c.book_id, exception.c.id == item.c.exception_id)
-    found = select(item.c.book_id, item.c.seq, item.c.amount, item.c.state, item.c.exception_id, exception.c.id)
-    return _keyed(rows(conn, found.outerjoin(exception, same).order_by(item.c.book_id, item.c.seq)), 2)
-
-
-def _keyed(found: Iterable[Row], size: int) -> Iterator[Row]:
-    return ((row[:size], *row[size:]) for row in found)
 
 
 # -- bills ------------------------------------------------------------------------------------------------
@@ -196,15 +77,30 @@ def _prove_status(proof: Proof, key: Any, stored: str, moves: Sequence[Row], is_
 
 
 def _prove_parts(proof: Proof, key: Any, parts: Any, moves: Sequence[Row], banks: dict[int, str]) -> None:
+    """What moved a bill booked all of its parts. A difference that went to suspense beside it is no part."""
     for _, book_id, seq, _, kind, text in moves:
         if kind == "withdraw":
             continue
-        right = money(banks.get(book_id, ""), "payment", parts)
-        if kind in REVERSALS:
-            right = mirror(right)
-        if _entries(text) != sorted(right):
+        bank = banks.get(book_id, "")
+        beside = {f"clearing:{bank}", f"suspense:{bank}"}
+        found = [entry for entry in _entries(text) if kind not in DESK or not {*entry[:2]} <= beside]
+        right = [
+            sorted(mirror(money(bank, cause, parts)) if turned else money(bank, cause, parts))
+            for cause, turned in BOOKS.get(kind, ((PAY, kind in REVERSALS),))
+        ]
+        if found not in right:
             what = f"the transfers of this {kind} are not the parts of bill {key[0]}/{key[1]}"
             proof.fault("transfer", (book_id, seq), what)
+
+
+PAY: Final = "payment"
+# kind -> (cause, mirrored) of the entries that it may book of a bill's parts; wire events: a payment, or its mirror
+BOOKS: Final = {
+    "applied": (("applied", False),),
+    "reversed": ((PAY, True), (PAY, False)),
+    "undone": ((PAY, True), (PAY, False), ("applied", True)),
+    "refunded": (("refunded", False),),
+}
 
 
 def _prove_paid(proof: Proof, key: Any, bill: tuple[str, int, int | None, int | None], live: Sequence[Row]) -> None:
@@ -240,16 +136,21 @@ def _moves(conn: Connection) -> Iterator[Row]:
     one = transfer.c.debit + FIELD + transfer.c.credit + FIELD + cast(transfer.c.amount, String)
     own = and_(transfer.c.book_id == event.c.book_id, transfer.c.seq == event.c.seq)
     moved = select(func.aggregate_strings(one, RECORD)).where(own).scalar_subquery()
-    found = select(event.c.bill, event.c.book_id, event.c.seq, event.c.bill_move, event.c.kind, moved)
-    order = _by_bytes(conn, event.c.bill), event.c.book_id, event.c.seq
+    ruling = schema_day.ruling
+    ruled = and_(ruling.c.book_id == event.c.book_id, ruling.c.seq == event.c.seq)
+    number = func.coalesce(ruling.c.bill, event.c.bill)
+    found = select(number, event.c.book_id, event.c.seq, event.c.bill_move, event.c.kind, moved)
+    found = found.select_from(event.outerjoin(ruling, ruled))
+    order = _by_bytes(conn, number), event.c.book_id, event.c.seq
     return rows(conn, found.where(event.c.bill_move != "").order_by(*order))
 
 
 def _live(conn: Connection) -> Iterator[Row]:
     """(bill, book, seq, amount) of live payments on bills, by bill."""
     payment = schema.payment
-    found = select(payment.c.bill, payment.c.book_id, payment.c.seq, payment.c.amount)
-    order = _by_bytes(conn, payment.c.bill), payment.c.book_id, payment.c.seq
+    number = case((payment.c.on_bill != "", payment.c.on_bill), else_=payment.c.bill)
+    found = select(number, payment.c.book_id, payment.c.seq, payment.c.amount)
+    order = _by_bytes(conn, number), payment.c.book_id, payment.c.seq
     return rows(conn, found.where(payment.c.state == "LIVE", payment.c.suspense == 0).order_by(*order))
 
 
@@ -295,13 +196,17 @@ def prove_dates(conn: Connection, proofs: Proofs, books: dict[int, Book], walked
 
 
 def prove_accounts(conn: Connection, proofs: Proofs, banks: dict[int, str], walked: Walked) -> None:
-    """Debits equal credits; `clearing` is the dues, since nothing is received yet; `suspense` is its open items."""
+    """Debits equal credits; `clearing` is the dues less what was received; `suspense` is its open items."""
     balance = proofs[p.BALANCE]
     balance.looked_at = len(walked.balances)
     if total := sum(walked.balances.values()):
         balance.fault("transfer", "all", f"debits are {total} fen more than credits")
     day, item = schema.day, schema.suspense
-    due = select(day.c.book_id, func.sum(day.c.credits_fen - day.c.reversals_fen)).group_by(day.c.book_id)
+    share = schema_day.share
+    signed = case((share.c.side == "due", share.c.fen), else_=-share.c.fen)
+    net = select(day.c.book_id, func.sum(day.c.credits_fen - day.c.reversals_fen).label("fen")).group_by(day.c.book_id)
+    both = union_all(net, select(share.c.book_id, func.sum(signed)).group_by(share.c.book_id)).subquery()
+    due = select(both.c.book_id, func.sum(both.c.fen)).group_by(both.c.book_id)
     fen = case((item.c.state == "OPEN", item.c.amount), else_=0)
     held = select(item.c.book_id, func.sum(fen)).group_by(item.c.book_id)
     for name, account, side, found in ((p.CLEARING, "clearing", 1, due), (p.SUSPENSE, "suspense", -1, held)):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Dialect, Select, Table, bindparam, select, text
 
 from . import schema
-from .schema_day import exception, proposal, ruling, share
+from .schema_day import exception, proposal, ruling, share, told_totals
 
 KEYS_MAX: Final = 512  # in one statement
 
@@ -36,7 +36,12 @@ class Statements:
         self.upsert_exception = self._upsert(exception, tuple(exception.c), key=2)
         self.upsert_proposal = self._upsert(proposal, tuple(proposal.c), key=2)
         self.upsert_person = self._upsert(schema.person, tuple(schema.person.c), key=1)
+        told = self._upsert(told_totals, tuple(told_totals.c), key=2)
+        self.upsert_told = f"{told} WHERE excluded.at_us >= told_totals.at_us"
         self.insert_early = self._insert(schema.early, tuple(schema.early.c)) + " ON CONFLICT DO NOTHING"
+        self.replace_file = (
+            f"UPDATE bank_file SET replaced_by = {self._mark} WHERE book_id = {self._mark} AND date = {self._mark}"
+        )
         self.move_bill = (
             f"UPDATE bill SET status = {self._mark}, paid_book = {self._mark}, paid_seq = {self._mark}"
             f" WHERE division = {self._mark} AND number = {self._mark} AND status = {self._mark}"
@@ -49,6 +54,11 @@ class Statements:
             # it takes a book for ten rows, and would walk through all of them instead
             return sql.replace("FROM event", "FROM event INDEXED BY event_key")
         return sql
+
+    def render(self, statement: Select[Any]) -> tuple[str, list[Any]]:
+        """Any statement as a text and its parameters: for what is too rare to be kept compiled."""
+        compiled = statement.compile(dialect=self._dialect, compile_kwargs={"render_postcompile": True})
+        return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
 
     def insert(self, table: Table) -> str:
         return self._insert(table, tuple(table.c))
@@ -143,6 +153,8 @@ _SELECTS: Final = {
     "entries": _in_book(schema.transfer, "seq"),
     "shares": _in_book(share, "seq"),
     "rulings by reference": _in_book(ruling, "reference"),
+    "rulings by bill": _in_book(ruling, "bill"),
+    "suspense of": _in_book(schema.suspense, "exception_id"),
     "bills": _bills(lock=False),
     "bills locked": _bills(lock=True),
     "payable of": _payable_of,

@@ -1,4 +1,7 @@
-"""The bank's totals of a settlement date against the book's (wire.md section 5, Totals). Changes nothing."""
+"""The bank's totals of a settlement date against the book's (wire.md section 5, Totals). Changes nothing.
+
+What the bank told goes along with the decision, for whoever remembers it (`told`): the reply does not depend on that.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping
 
 from shebao.codecs.errors import Code
 
-from .facts import Day, Decision, Facts, Request
+from .facts import Day, Decision, Facts, Request, ToldTotals
 from .outcome import Say
 
 
@@ -21,9 +24,20 @@ def compare(request: Request, facts: Facts) -> Decision:
         return Decision(Code.FORMAT, {44: "015"}, note=f"no settlement date {request.date}")
     ours = figures(day)
     balanced = all(request.totals.get(field) == value for field, value in ours.items())
+    beside = told(request.totals, day, facts.now_us)
     if balanced:
-        return Decision(Code.APPROVED, {66: "1", **ours})
-    return Decision(Code.TOTALS, {66: "2", **ours}, (("MS", str(Say.TOTALS)),))  # told where DE48 was asked with
+        return Decision(Code.APPROVED, {66: "1", **ours}, told=beside)
+    # MS is told where DE48 was asked with
+    return Decision(Code.TOTALS, {66: "2", **ours}, (("MS", str(Say.TOTALS)),), told=beside)
+
+
+def told(totals: Mapping[int, str], day: Day, now_us: int) -> ToldTotals | None:
+    """What the bank told beside what the book has; None where its figures are no numbers."""
+    texts = [totals.get(field, "") for field in (74, 86, 75, 87)]
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return None
+    ours = (day.credits, day.credits_fen, day.reversals, day.reversals_fen)
+    return ToldTotals._make((day.book_id, day.date, now_us, *map(int, texts), *ours))
 
 
 def figures(day: Day) -> Mapping[int, str]:

@@ -28,7 +28,8 @@ from . import proof as p
 from .day import date_of
 from .facts import Book
 from .proof import Proof
-from .standing import prove_accounts, prove_bills, prove_dates, prove_payments
+from .standing import prove_accounts, prove_bills, prove_dates
+from .standing_payments import prove_payments
 from .store import Reading
 from .walk import Walked, walk
 

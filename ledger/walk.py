@@ -17,17 +17,21 @@ from sqlalchemy import Connection, Select, select
 from shebao.codecs.numbers import receipt
 
 from . import proof as p
-from . import schema
+from . import schema, schema_day
 from .bills import MOVES
 from .day import add_days, after_restore, first_receipt, time_of
+from .desk import KINDS
+from .desk_facts import Ruling, Share
 from .facts import BUREAU_BOOK_ID, Book, Event, Payment, Transfer
 from .heads import Heads
 from .journal import CREDITS, GENESIS, REVERSALS, canonical, seal
 from .load import payment_of_row
 from .proof import Proofs
+from .walk_desk import Desk
 
 FETCH: Final = 1000  # rows at a time
-TAKES_MONEY: Final = frozenset({"payment", "advice"})  # kinds of event that have a payment row of their own
+TAKES_MONEY: Final = frozenset({"payment", "advice", "booked", "parked"})  # events with a payment row of their own
+MAY_TAKE: Final = TAKES_MONEY | {"reversed"}
 _RELEASES: Final = ("release", "release late")
 # kind -> acts on a bill that it may make (`bills.MOVES`). A kind that is not here is none of this version's.
 ACTS: Final[dict[str, tuple[str, ...]]] = {
@@ -41,6 +45,12 @@ ACTS: Final[dict[str, tuple[str, ...]]] = {
     "restored": (),
     "refused": (),
     "noop": (),
+    **dict.fromkeys(KINDS, ()),
+    "booked": ("pay",),
+    "applied": ("pay",),
+    "reversed": ("pay", *_RELEASES),
+    "undone": ("pay", *_RELEASES),
+    "refunded": ("refund",),
 }
 ALLOWED: Final = {
     kind: frozenset(f"{before}>{after}" for (before, act), after in MOVES.items() if act in acts)
@@ -55,6 +65,8 @@ class Act(NamedTuple):
     event: Event | None
     payment: Payment | None
     transfers: tuple[Transfer, ...]
+    ruling: Ruling | None
+    shares: tuple[Share, ...]
 
 
 @dataclass
@@ -106,9 +118,11 @@ def acts(conn: Connection) -> Iterator[Act]:
     payments = rows(conn, select(schema.payment).order_by(*_key(schema.payment)))
     order = (*_key(schema.transfer), schema.transfer.c.line)
     transfers = rows(conn, select(schema.transfer).order_by(*order))
+    rulings, share = _small(conn, schema_day.ruling, Ruling), schema_day.share
+    shares = _small(conn, share, Share, share.c.date, share.c.side)
     event, payment, transfer = next(events, None), next(payments, None), next(transfers, None)
     while True:
-        keys = [row[:2] for row in (event, payment, transfer) if row is not None]
+        keys = [row[:2] for row in (event, payment, transfer, rulings.head, shares.head) if row is not None]
         if not keys:
             return
         key = min(keys)
@@ -121,7 +135,30 @@ def acts(conn: Connection) -> Iterator[Act]:
         while transfer is not None and transfer[:2] == key:
             moved.append(Transfer._make(transfer))
             transfer = next(transfers, None)
-        yield Act((key[0], key[1]), own_event, own_payment, tuple(moved))
+        own_ruling, own_shares = rulings.take(key), shares.take(key)
+        yield Act(
+            (key[0], key[1]), own_event, own_payment, tuple(moved), own_ruling[0] if own_ruling else None,
+            tuple(own_shares),
+        )  # fmt: skip
+
+
+class _Stream:
+    """Rows of a table in key order, those of one key at a time."""
+
+    def __init__(self, found: Iterator[tuple[Any, ...]], make: Callable[..., Any]) -> None:
+        self._found, self._make = found, make
+        self.head = next(found, None)
+
+    def take(self, key: tuple[Any, ...]) -> list[Any]:
+        taken = []
+        while self.head is not None and self.head[:2] == key:
+            taken.append(self._make(*self.head))
+            self.head = next(self._found, None)
+        return taken
+
+
+def _small(conn: Connection, table: Any, make: Callable[..., Any], *columns: Any) -> _Stream:
+    return _Stream(rows(conn, select(table).order_by(*_key(table), *columns)), make)
 
 
 def rows(conn: Connection, statement: Select[Any]) -> Iterator[tuple[Any, ...]]:
@@ -143,6 +180,7 @@ class _Steps:
         self._seq, self._seal = 0, GENESIS
         self._open = 0  # settlement date; 0: not known before the first event, or the bureau's, which has none
         self._serial = 1  # of the next receipt
+        self._desk = Desk(self._bank, proofs)
         if book is None:
             proofs[p.EVENTS].fault("book", book_id, "is not there, but has events")
 
@@ -153,6 +191,8 @@ class _Steps:
                 self._proofs[p.EVENTS].fault("payment", act.key, "belongs to no event")
             for transfer in act.transfers:
                 self._proofs[p.TRANSFERS].fault("transfer", (*act.key, transfer.line), "belongs to no event")
+            if act.ruling is not None or act.shares:
+                self._proofs[p.CORRECTIONS].fault("ruling", act.key, "it, or its share, belongs to no event")
             return
         self._chain(event, act)
         self._belongs(event, act)
@@ -186,7 +226,7 @@ class _Steps:
         if event.seq != self._seq + 1:
             after = f"number {self._seq}" if self._seq else "the beginning"
             gaps.fault("event", act.key, f"follows {after}: {self._seq + 1} is not there")
-        if seal(self._seal, canonical(event, act.payment, act.transfers)) != event.seal:
+        if seal(self._seal, canonical(event, act.payment, act.transfers, act.ruling, act.shares)) != event.seal:
             what = "its seal is not that of its rows in event, payment and transfer, after the seal before it"
             sealed.fault("event", act.key, what)
         self._seq, self._seal = event.seq, event.seal
@@ -203,7 +243,8 @@ class _Steps:
         if event.bill_move and event.bill_move not in ALLOWED[event.kind]:
             self._proofs[p.STATUS].fault("event", act.key, f"{event.kind} makes no move {p.shown(event.bill_move)}")
         self._moved(event, act)
-        if act.payment is not None and event.kind in TAKES_MONEY:
+        self._desk.take(event, act.transfers, act.ruling, act.shares)
+        if act.payment is not None and event.kind in MAY_TAKE:
             self._taken(event, act.payment)
         elif act.payment is not None:
             self._proofs[p.EVENTS].fault("payment", act.key, f"belongs to an event of kind {event.kind}")
@@ -215,6 +256,8 @@ class _Steps:
         proof, key = self._proofs[p.STATES], (event.book_id, event.seq)
         for column in ("date", "kind", "trace", "stan", "rrn", "bill", "amount"):
             found, right = getattr(payment, column), getattr(event, column)
+            if column == "kind" and event.kind in KINDS:
+                right = "booked"
             if found != right:
                 proof.differs("payment", key, column, found, f"{p.shown(right)}, as its event has it")
         if payment.moment % 10**12 != payment.trace // 10**6:
@@ -232,6 +275,11 @@ class _Steps:
                 proof.fault("transfer", key, f"amount is {transfer.amount}, not above 0")
             if transfer.date != event.date:
                 proof.differs("transfer", key, "date", transfer.date, f"{event.date}, its event's")
+            self._walked.balances[transfer.debit] += transfer.amount
+            self._walked.balances[transfer.credit] -= transfer.amount
+            total += transfer.amount
+            if event.kind in KINDS:
+                continue  # by `walk_desk`
             side = "credit" if gives_back else "debit"
             if getattr(transfer, side) != f"clearing:{self._bank}":
                 proof.differs("transfer", key, side, getattr(transfer, side), f"clearing:{self._bank}")
@@ -240,9 +288,8 @@ class _Steps:
             other = getattr(transfer, side)
             if other != right if not event.bill_move else not other.startswith(right):
                 proof.differs("transfer", key, side, other, right)
-            self._walked.balances[transfer.debit] += transfer.amount
-            self._walked.balances[transfer.credit] -= transfer.amount
-            total += transfer.amount
+        if event.kind in KINDS:
+            return
         moves_money = event.kind in CREDITS or event.kind in REVERSALS
         if total != (event.amount if moves_money else 0):
             right = f"{event.amount}, the event's amount" if moves_money else f"none, of a {event.kind}"

@@ -32,15 +32,23 @@ def write(backend: Backend, facts: Facts) -> None:
     if facts.changed_suspense:
         backend.change(texts.upsert_suspense, list(facts.changed_suspense.values()))
     if facts.new_rulings:
-        backend.insert(schema_day.ruling, facts.new_rulings)
-    if facts.new_shares:
-        backend.insert(schema_day.share, facts.new_shares)
-    if facts.changed_proposals:
-        backend.change(texts.upsert_proposal, list(facts.changed_proposals.values()))
+        _decided(backend, facts)
     if facts.changed_days:
         backend.change(texts.upsert_day, list(facts.changed_days.values()))
     if facts.changed_books:
         backend.change(texts.update_book, [(*book[1:], book[0]) for _, book in sorted(facts.changed_books.items())])
+
+
+def _decided(backend: Backend, facts: Facts) -> None:
+    """What only decisions of the settlement desk write."""
+    texts = backend.statements
+    backend.insert(schema_day.ruling, facts.new_rulings)
+    if facts.new_shares:
+        backend.insert(schema_day.share, facts.new_shares)
+    if facts.replaced_files:
+        backend.change(texts.replace_file, [(digest, *key) for *key, digest in facts.replaced_files])
+    if facts.changed_proposals:
+        backend.change(texts.upsert_proposal, list(facts.changed_proposals.values()))
 
 
 def _bills(backend: Backend, facts: Facts) -> None:

@@ -6,12 +6,14 @@ Exit status (settlement.md section 5): 0 done or balanced, 1 exceptions are open
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
+from rich.console import Console
 from sqlalchemy import Connection, select
 
 from shebao.codecs.dialect import Dialect
@@ -27,6 +29,7 @@ from .run import Desk, Refused
 
 OPEN: Final = 1
 AWAITED: Final = 5
+PLAIN_WIDTH: Final = 160
 
 
 class Reconcile(Command):
@@ -71,6 +74,11 @@ def desk_of(store: Store, state_dir: Path, now_us: Callable[[], int]) -> Desk:
             yield conn
 
     return Desk(store.reading, lock, now_us, state_dir)
+
+
+def console() -> Console:
+    """Standard output; what is no terminal gets lines as wide as they need."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def bank_option(required: bool = True) -> Callable[[Any], Any]:

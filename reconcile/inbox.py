@@ -25,6 +25,7 @@ from shebao.codecs.statement import (
     sm3_hex,
 )
 
+from .bulk import NotPlain, read_plain, totals
 from .items import frame
 
 FAULTS_SHOWN_MAX: Final = 100
@@ -109,7 +110,12 @@ def lines_of(
     source: BinaryIO, spec: StatementSpec, bank: str, date: int, control: bytes | None, faults: list[LineFault]
 ) -> tuple[pl.DataFrame, int]:
     """All good lines as a frame; faults are added to `faults` up to the limit. Gives their number too."""
-    number = len(faults)
+    number, begins = len(faults), source.tell()
+    if not number:
+        try:
+            return read_plain(source, spec, bank, date, control), 0
+        except NotPlain:
+            source.seek(begins)
     frames = [frame([])]
     told = iter(read(spec, bank, date, source, control))
     while batch := list(islice(told, BATCH)):
@@ -135,13 +141,3 @@ def _rows(lines: Iterable[StatementLine]) -> Iterable[tuple[object, ...]]:
         )
         for one in lines
     )  # fmt: skip
-
-
-def totals(lines: pl.DataFrame) -> Totals:
-    """Gross numbers and amounts of a frame of lines."""
-    credit = pl.col("kind") == "P"
-    fen = pl.col("amount")
-    row = lines.select(
-        credit.sum(), a=fen.filter(credit).sum(), b=(~credit).sum(), c=fen.filter(~credit).sum()
-    ).row(0)
-    return Totals(*(int(v or 0) for v in row))

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from .pairs import ranked_pairs
+
 LINE_SCHEMA: dict[str, type[pl.DataType]] = {
     "date": pl.Int32,  # settlement date of the file that the line stands in
     "line": pl.Int64,  # physical line number, or NtryRef; the ledger's: position within its date
@@ -48,11 +50,6 @@ class Side(NamedTuple):
 def frame(rows: Iterable[tuple[object, ...]]) -> pl.DataFrame:
     """Rows in the order of LINE_SCHEMA → a frame of lines."""
     return pl.DataFrame(list(rows), schema=LINE_SCHEMA, orient="row")
-
-
-def rank(over: list[str]) -> pl.Expr:
-    """Position of a row among those that are equal in `over`, from 0, in the frame's order."""
-    return pl.int_range(pl.len()).over(over)
 
 
 def side(lines: pl.DataFrame) -> Side:
@@ -104,11 +101,21 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
         undos.with_columns(original_moment="moment", original_stan="stan"), redos,
         ["date", "original_moment", "original_stan", "bill"],
     )
-    cancelled = moves.filter(pl.col("id").is_in(pl.concat([pairs["id"], pairs["id_right"]]).implode()))
     first = heads.unique(["date", *KEY], keep="first", maintain_order=True).select("date", *KEY, head="id")
     root_key = ["date", *ROOT]
-    # a void and its reversal without their payment come to nothing: they are no items
-    neutral = cancelled.join(first, left_on=root_key, right_on=["date", *KEY], how="inner")
+    void = undos.join(pairs, on="id", how="inner").join(
+        redos.select(id_right="id", back="amount"), on="id_right", how="inner"
+    ).join(first, left_on=root_key, right_on=["date", *KEY], how="left")
+    # a void and its reversal without their payment come to nothing: they are no items, while they are of one amount
+    void, nothing, uneven = (
+        pl.concat([part.select("id", "head"), part.select("head", id="id_right").select("id", "head")])
+        for part in (
+            void.filter(pl.col("head").is_not_null()),
+            void.filter(pl.col("head").is_null() & (pl.col("amount") == pl.col("back"))),
+            void.filter(pl.col("head").is_null() & (pl.col("amount") != pl.col("back"))),
+        )
+    )
+    cancelled = pl.concat([void, nothing, uneven])
 
     rooted = heads.rename({"moment": "root_moment", "stan": "root_stan"})
     rest = undos.join(cancelled, on="id", how="anti", maintain_order="left")
@@ -116,17 +123,7 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
     rest = rest.join(exact, on="id", how="anti", maintain_order="left")
     left = rooted.join(exact, left_on="id", right_on="id_right", how="anti", maintain_order="left")
     loose = ranked_pairs(rest, left, root_key)
-    head_of = pl.concat([
-        neutral.select("id", "head"), *(p.select("id", head="id_right") for p in (exact, loose)),
-    ])
-    dropped = cancelled.join(neutral, on="id", how="anti")
-    return moves.join(dropped, on="id", how="anti", maintain_order="left").join(
+    head_of = pl.concat([void, *(p.select("id", head="id_right") for p in (exact, loose))])
+    return moves.join(nothing, on="id", how="anti", maintain_order="left").join(
         head_of, on="id", how="left", maintain_order="left"
     )
-
-
-def ranked_pairs(left: pl.DataFrame, right: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """Pairs the n-th row of `left` with the n-th of `right` among rows equal in `on`: columns id, id_right."""
-    mine = left.select("id", *on, nth=rank(on))
-    theirs = right.select(*on, id_right="id", nth=rank(on))
-    return mine.join(theirs, on=[*on, "nth"], how="inner").select("id", "id_right")

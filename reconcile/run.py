@@ -6,7 +6,7 @@ harmless: the same command again ends where it would have ended. Nothing is book
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,13 +15,17 @@ import polars as pl
 from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec
+from shebao.ledger.desk import blocks, state_of
+from shebao.ledger.desk_facts import DateMoney
+from shebao.ledger.dues import money_on
 
 from . import shelf
 from .inbox import BankFile, folder_of, read_bank_file
 from .items import frame
-from .match import OTHER_DATES, counts, match
-from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, blocks, changes, findings, iso
+from .match import OTHER_DATES, counts, late_lines, match
+from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, answered, changes, decided_counts, findings, iso
 
+TRIES: Final = 5  # to write what was found while others decide
 SEEN: Final = 2 * OTHER_DATES  # an item 7 dates away may itself have its counterpart 7 dates further
 
 
@@ -52,36 +56,54 @@ class Result(NamedTuple):
 class _Found(NamedTuple):
     classes: dict[str, int]
     changes: Changes
+    before: dict[int, Row]  # the stored rows, as they were read
     rows: list[Row]  # of the date, as they will stand
-    due: int  # fen, as it will stand
+    money: DateMoney  # of the date, as it will stand
+
+    @property
+    def open(self) -> int:
+        return sum(blocks(row) for row in self.rows)
+
+    @property
+    def state(self) -> str:
+        return state_of(self.money._replace(undecided=self.open))
 
 
 def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry_run: bool = False) -> Result:
     """Reconciles a closed date; raises Refused, and what `inbox.read_bank_file` raises."""
-    with desk.read() as conn:
-        _check_closed(conn, bank, book_id, date)
-        before = shelf.file_of(conn, book_id, date)
-    file = read_bank_file(folder_of(desk.state_dir, "inbox", bank, date), spec, bank, date)
-    if before and before.digest != file.digest:
+    before, file = take_in(desk, bank, book_id, spec, date)
+    if before and before.replaced_by and file.digest != before.replaced_by:
+        told = f"its file is to be replaced by the one with SM3 {before.replaced_by[:16]}…, and that is not there"
+        raise Refused(f"{iso(date)} of {bank}: {told}; put it into the inbox and run again")
+    if before and file.digest not in (before.digest, before.replaced_by):
         raise Refused(
-            f"another file of {bank} is accepted for {iso(date)} (SM3 {before.digest[:16]}…): replacing it"
-            " (--replace) comes with the settlement desk; put the accepted file back and run again"
+            f"another file of {bank} is accepted for {iso(date)} (SM3 {before.digest[:16]}…): put that back, or type:"
+            f" reconcile run --bank {bank} --date {iso(date)} --replace --reason TEXT --operator NAME"
         )
     now_us = desk.now_us()
     with desk.read() as conn:
         found = _find(conn, book_id, date, file.lines, now_us)
-    if dry_run:
-        state = shelf.state_of(not any(blocks(row) for row in found.rows), found.due)
-    else:
-        staged_us = before.staged_us if before else _stage(desk, book_id, now_us, file.lines)
+    state = found.state
+    if not dry_run:
+        is_same = before is not None and before.digest == file.digest
+        staged_us = before.staged_us if before and is_same else _stage(desk, book_id, now_us, file.lines)
         one = shelf.AcceptedFile(book_id, date, file.digest, now_us, staged_us, *file.totals, found.classes)
-        if before:
+        if before and is_same:
             one = one._replace(accepted_us=before.accepted_us)
-        state = _write(desk, one, found)
-    open_ = sum(blocks(row) for row in found.rows)
+        state, found = _settle(desk, one, found, file.lines)
     settled = sum(row.state == "CLOSED" for row in found.changes.changed)
     new = sum(row.state == "OPEN" for row in found.changes.new)
-    return Result(bank, date, state, found.classes, open_, new, settled, file)
+    return Result(bank, date, state, found.classes, found.open, new, settled, file)
+
+
+def take_in(
+    desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int
+) -> tuple[shelf.AcceptedFile | None, BankFile]:
+    """The file that was accepted before, if any, and the one that is in the inbox now, read and checked."""
+    with desk.read() as conn:
+        _check_closed(conn, bank, book_id, date)
+        before = shelf.file_of(conn, book_id, date)
+    return before, read_bank_file(folder_of(desk.state_dir, "inbox", bank, date), spec, bank, date)
 
 
 def _check_closed(conn: Connection, bank: str, book_id: int, date: int) -> None:
@@ -102,10 +124,10 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     late = shelf.late_reversals(conn, book_id)
     here = match(ledger, bank, late)
     stored = shelf.exceptions(conn, book_id, *shelf.around(date, OTHER_DATES))
-    ours_to_touch = [r for r in stored if r.item_class not in FROM_THE_WIRE]
-    touched = [r for r in ours_to_touch if r.date == date or r.state in LISTED or r.moved_fen]
-    bills = pl.concat([here.filter(~pl.col("plain"))["bill"], pl.Series("bill", [r.bill for r in touched], pl.String)])
-    bills = bills.unique()
+    bills = pl.concat([
+        here.filter(~pl.col("plain"))["bill"],
+        pl.Series("bill", [r.bill for r in stored if _is_touched(r, date)], pl.String),
+    ]).unique()
     of_them = pl.col("bill").is_in(bills.implode())
     wide = [frame([])] if bills.is_empty() else _around(conn, book_id, date, bills)
     ours = pl.concat([ledger.filter(of_them), *wide])
@@ -113,15 +135,29 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     if not bills.is_empty():
         theirs = pl.concat([theirs, shelf.bank_lines(conn, book_id, *shelf.around(date, SEEN), date, bills)])
     items = match(ours, theirs, late)
-    classes = counts(pl.concat([here.filter(~of_them), items]), date)
+    pure = counts(pl.concat([here.filter(~of_them), items]), date)
 
     known = set(bills.to_list())
     accepted = {date, *shelf.accepted_dates(conn, book_id, *shelf.around(date, OTHER_DATES))}
     found = [row for row in findings(items, ours, theirs, book_id, now_us) if row.date in accepted]
     mine = [row for row in stored if row.bill in known and row.date in accepted]
     to_write = changes(mine, found)
-    due = shelf.due(conn, book_id, date) + _moved(to_write, stored, date)
-    return _Found(classes, to_write, _standing(stored, to_write, date), due)
+    joined = late_lines(bank, late).join(late, on=["moment", "stan"], how="inner")
+    of_the_wire = shelf.exceptions_of(conn, book_id, joined["exception_id"].to_list())
+    to_write.changed.extend(answered(of_the_wire, joined, bank))
+    before = {row.id: row for row in (*stored, *of_the_wire)}
+    rows = _standing(before.values(), to_write, date)
+    money = money_on(conn, book_id, date)
+    money = money._replace(has_file=True, agrees=True, due=money.due + _moved(to_write, before, date))
+    return _Found(decided_counts(pure, found, rows, date), to_write, before, rows, money)
+
+
+def _is_touched(row: Row, date: int) -> bool:
+    """Whether a stored row has to be looked at again: the date is its own, or it may be settled or disturbed."""
+    if row.item_class in FROM_THE_WIRE:
+        return False
+    unsettled = row.state in LISTED or row.moved_fen or row.corrected_fen
+    return date in (row.date, row.answer_date) or bool(unsettled)
 
 
 def _around(conn: Connection, book_id: int, date: int, bills: pl.Series) -> list[pl.DataFrame]:
@@ -132,17 +168,16 @@ def _around(conn: Connection, book_id: int, date: int, bills: pl.Series) -> list
     return [frame([]), *(shelf.ledger_lines(conn, book_id, d).filter(of_them) for d in dates)]
 
 
-def _moved(to_write: Changes, stored: list[Row], date: int) -> int:
+def _moved(to_write: Changes, before: Mapping[int, Row], date: int) -> int:
     """By how much `to_write` changes what is due for a date, fen."""
-    before = {row.id: row for row in stored}
     rows = [(1, row) for row in (*to_write.new, *to_write.changed)]
     rows += [(-1, before[row.id]) for row in to_write.changed]
     return sum(sign * row.moved_fen * ((row.date == date) - (row.ledger_date == date)) for sign, row in rows)
 
 
-def _standing(stored: list[Row], to_write: Changes, date: int) -> list[Row]:
+def _standing(before: Iterable[Row], to_write: Changes, date: int) -> list[Row]:
     """The rows of a date as they stand once `to_write` is written."""
-    after = {row.id: row for row in stored if row.date == date}
+    after = {row.id: row for row in before if row.date == date}
     after.update({row.id: row for row in to_write.changed if row.date == date})
     return [*after.values(), *(row for row in to_write.new if row.date == date)]
 
@@ -152,12 +187,34 @@ def _standing(stored: list[Row], to_write: Changes, date: int) -> list[Row]:
 
 def _stage(desk: Desk, book_id: int, now_us: int, lines: pl.DataFrame) -> int:
     """Writes the file's lines, in chunks, under a number that nobody reads yet; gives that number."""
-    staged_us = 0
-    for part in [*lines.iter_slices(shelf.CHUNK)] or [lines]:
+    with desk.read() as conn:
+        abandoned = shelf.abandoned(conn, book_id, now_us)
+    for old in abandoned:
+        more = True
+        while more:
+            with desk.lock(book_id) as conn:
+                more = shelf.unstage(conn, book_id, old)
+    with desk.lock(book_id) as conn:
+        staged_us = shelf.fresh_staging(conn, book_id, now_us)
+        shelf.stage(conn, shelf.staged_rows(book_id, staged_us, lines.head(1)))  # the number is taken
+    for part in lines.slice(1).iter_slices(shelf.STAGED):
+        rows = shelf.staged_rows(book_id, staged_us, part)
         with desk.lock(book_id) as conn:
-            staged_us = staged_us or shelf.fresh_staging(conn, book_id, now_us)
-            shelf.stage(conn, book_id, staged_us, part.to_dicts())
+            shelf.stage(conn, rows)
     return staged_us
+
+
+def _settle(desk: Desk, one: shelf.AcceptedFile, found: _Found, lines: pl.DataFrame) -> tuple[str, _Found]:
+    """Writes what was found; what somebody decided meanwhile is looked at again first."""
+    for left in reversed(range(TRIES)):
+        try:
+            return _write(desk, one._replace(classes=found.classes), found), found
+        except shelf.Moved:
+            if not left:
+                raise Refused("exceptions of it are being decided at this moment; type it again") from None
+            with desk.read() as conn:
+                found = _find(conn, one.book_id, one.date, lines, desk.now_us())
+    raise AssertionError("unreachable")
 
 
 def _write(desk: Desk, one: shelf.AcceptedFile, found: _Found) -> str:
@@ -165,11 +222,13 @@ def _write(desk: Desk, one: shelf.AcceptedFile, found: _Found) -> str:
     rows = [*found.changes.new, *found.changes.changed]
     for part in shelf.chunks(rows):
         with desk.lock(one.book_id) as conn:
-            shelf.write(conn, part)
+            shelf.write(conn, part, found.before)
     others = {d for row in rows for d in (row.date, row.ledger_date if row.moved_fen else 0)} - {one.date, 0}
+    others |= {found.before[row.id].ledger_date for row in found.changes.changed if found.before[row.id].moved_fen}
     with desk.lock(one.book_id) as conn:
         shelf.accept(conn, one)
+        shelf.wake(conn, one.book_id)
         state = shelf.judge(conn, one.book_id, one.date)
-        for date in sorted(others):
+        for date in sorted(others - {one.date}):
             shelf.judge(conn, one.book_id, date)
     return state

@@ -7,23 +7,31 @@ holds a book's lock for long: lines are staged in chunks that nobody reads until
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from shebao.ledger.day import CLOSED, DAY_US, RECONCILED, SETTLED, add_days
+from shebao.ledger.day import DAY_US, OPEN, add_days
+from shebao.ledger.desk import state_of
+from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
-from shebao.ledger.reading import detail_lines
+from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
 from shebao.ledger.schema_day import bank_file, bank_line, exception
 
 from .items import LINE_SCHEMA, frame
-from .worklist import NOT_BLOCKING, UNDECIDED, Row, iso
+from .worklist import Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
+CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settlement.md section 5)
+STAGED: Final = 2000  # lines of a file that one stages: as quick, since nothing is judged
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
+
+
+class Moved(Exception):
+    """A row was changed by another program since it was read."""
 
 
 class AcceptedFile(NamedTuple):
@@ -39,6 +47,7 @@ class AcceptedFile(NamedTuple):
     reversals: int
     reversals_fen: int
     classes: dict[str, int]
+    replaced_by: str = ""  # digest of the file that the next run takes in its place
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
@@ -76,7 +85,7 @@ def files_of(conn: Connection, book_id: int) -> dict[int, AcceptedFile]:
 
 
 def _file(row: tuple[Any, ...]) -> AcceptedFile:
-    return AcceptedFile._make((*row[:9], json.loads(row[9])))
+    return AcceptedFile._make((*row[:9], json.loads(row[9]), row[10]))
 
 
 def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> list[int]:
@@ -87,14 +96,29 @@ def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> lis
 
 def ledger_lines(conn: Connection, book_id: int, date: int) -> pl.DataFrame:
     """The detail lines of a date as a frame of lines; `line` counts from 1 in order of commit."""
-    return frame(
-        (
-            one.date, number, one.kind, one.moment, one.stan, one.rrn.rstrip(" "), one.terminal.rstrip(" "),
-            one.branch.rstrip(" "), one.bill, one.amount, one.receipt, one.channel, one.original_moment,
-            one.original_stan,
-        )
-        for number, one in enumerate(detail_lines(conn, book_id, date), 1)
-    )  # fmt: skip
+    parts = [_detail_columns(text) for text in detail_texts(conn, book_id, date)]
+    if not parts:
+        return frame([])
+    return pl.concat(parts, rechunk=True).sort("line").with_columns(
+        date=pl.lit(date, pl.Int32), line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    ).select(*LINE_SCHEMA)
+
+
+def _detail_columns(text: str) -> pl.DataFrame:
+    """A block of `ledger.reading.detail_texts`; `line` is the event's number."""
+    cells = pl.Series("text", text.split("\n"), dtype=pl.String).str.split_exact(SEPARATOR, len(TEXT_COLUMNS))
+    *columns, beyond = cells.struct.unnest()
+    if beyond.null_count() != len(beyond) or columns[-1].null_count():
+        raise ValueError("a detail line of the books holds a character that no column can hold")
+    at, own = (pl.col(name).str.zfill(18) for name in ("original", "trace"))
+    undoes = pl.col("original") != ""
+    return pl.DataFrame(columns, schema=TEXT_COLUMNS).select(
+        pl.col("stan", "bill", "receipt", "channel"), pl.col("rrn", "terminal", "branch").str.strip_chars_end(" "),
+        line=pl.col("seq").cast(pl.Int64), kind=pl.col("kind").replace_strict(KINDS, return_dtype=pl.String),
+        moment="20" + own.str.head(12), amount=pl.col("amount").cast(pl.Int64),
+        original_moment=pl.when(undoes).then("20" + at.str.head(12)).otherwise(pl.lit("")),
+        original_stan=pl.when(undoes).then(at.str.tail(6)).otherwise(pl.lit("")),
+    )
 
 
 def bank_lines(conn: Connection, book_id: int, first: int, last: int, but: int, bills: pl.Series) -> pl.DataFrame:
@@ -124,18 +148,26 @@ def exceptions(
     return [Row(*r) for r in conn.execute(query.order_by(exception.c.date, exception.c.id))]
 
 
+def exceptions_of(conn: Connection, book_id: int, numbers: Collection[int]) -> list[Row]:
+    """Rows by their numbers."""
+    found = select(*(exception.c[name] for name in Row._fields)).where(
+        exception.c.book_id == book_id, exception.c.id.in_(sorted(numbers))
+    )
+    return [Row(*r) for r in conn.execute(found)] if numbers else []
+
+
 def late_reversals(conn: Connection, book_id: int) -> pl.DataFrame:
-    """moment and STAN of the reversals that were answered R2."""
+    """moment and STAN of the reversals that were answered R2, and their exceptions."""
     query = (
-        select(event.c.trace)
+        select(event.c.trace, exception.c.id)
         .join(exception, and_(exception.c.book_id == event.c.book_id, exception.c.seq == event.c.seq))
         .where(exception.c.book_id == book_id, exception.c.item_class == "LATE_REVERSAL")
     )
-    traces = [f"20{trace:018d}" for trace in conn.execute(query).scalars()]
+    rows = [(f"20{trace:018d}", number) for trace, number in conn.execute(query)]
     return pl.DataFrame(
-        {"moment": [t[:14] for t in traces], "stan": [t[14:] for t in traces]},
-        schema={"moment": pl.String, "stan": pl.String},
-    )
+        [(told[:14], told[14:], number) for told, number in rows],
+        schema={"moment": pl.String, "stan": pl.String, "exception_id": pl.Int64}, orient="row",
+    )  # fmt: skip
 
 
 def payable_amounts(conn: Connection, numbers: Iterable[str], today: int) -> dict[str, int]:
@@ -170,44 +202,48 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
     return {"date": iso(row.date), "kind": "P", "moment": str(row.moment), **told, "live": row.state == "LIVE"}
 
 
-def due(conn: Connection, book_id: int, date: int) -> int:
-    """Fen that the bank owes for a date: its net, with what it lists in another date than the ledger (section 6).
-
-    Corrections made for its exceptions will join here once they can be made.
-    """
-    row = day_of(conn, book_id, date)
-    moved = select(func.coalesce(func.sum(exception.c.moved_fen), 0)).where(exception.c.book_id == book_id)
-    here = conn.execute(moved.where(exception.c.date == date, exception.c.moved_fen != 0)).scalar()
-    away = conn.execute(moved.where(exception.c.ledger_date == date, exception.c.moved_fen != 0)).scalar()
-    return (row.credits_fen - row.reversals_fen if row else 0) + int(here or 0) - int(away or 0)
-
-
-def undecided(conn: Connection, book_id: int, date: int) -> int:
-    """Exceptions of a date that nobody has decided; carried ones and suspense items do not count."""
-    query = select(func.count()).select_from(exception).where(
-        exception.c.book_id == book_id, exception.c.date == date,
-        exception.c.state.in_(UNDECIDED), exception.c.item_class != NOT_BLOCKING,
-    )  # fmt: skip
-    return int(conn.execute(query).scalar() or 0)
-
-
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
 
 
+def abandoned(conn: Connection, book_id: int, now_us: int) -> list[int]:
+    """Numbers of what was staged long ago for a file that never was accepted. Only this one needs no lock."""
+    known = set(conn.execute(select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)).scalars())
+    number = select(func.min(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)
+    found, last = [], -1  # from number to number: the lines between are millions
+    while (last := conn.execute(number.where(bank_line.c.staged_us > last)).scalar() or 0) > 0:
+        if last < now_us - WRITTEN_DAYS * DAY_US and last not in known:
+            found.append(last)
+    return found
+
+
+def unstage(conn: Connection, book_id: int, staged_us: int) -> bool:
+    """Forgets some lines of an abandoned staging; gives whether there are more."""
+    of_it = and_(bank_line.c.book_id == book_id, bank_line.c.staged_us == staged_us)
+    beyond = select(bank_line.c.line).where(of_it).order_by(bank_line.c.line).offset(STAGED).limit(1)
+    until = conn.execute(beyond).scalar()
+    conn.execute(delete(bank_line).where(of_it if until is None else and_(of_it, bank_line.c.line < until)))
+    return until is not None
+
+
 def fresh_staging(conn: Connection, book_id: int, now_us: int) -> int:
-    """A number for lines to be staged under; forgets what was staged long ago for a file that never was accepted."""
-    known = select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)
-    old = bank_line.c.staged_us < now_us - WRITTEN_DAYS * DAY_US
-    conn.execute(delete(bank_line).where(bank_line.c.book_id == book_id, old, bank_line.c.staged_us.not_in(known)))
+    """A number for lines to be staged under."""
     used = conn.execute(select(func.max(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)).scalar()
     empty = conn.execute(select(func.max(bank_file.c.staged_us)).where(bank_file.c.book_id == book_id)).scalar()
     return max(now_us, (used or 0) + 1, (empty or 0) + 1)
 
 
-def stage(conn: Connection, book_id: int, staged_us: int, rows: Iterable[dict[str, object]]) -> None:
-    named = [{**row, "book_id": book_id, "staged_us": staged_us} for row in rows]
-    if named:
-        conn.execute(insert(bank_line), named)
+def staged_rows(book_id: int, staged_us: int, lines: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Lines as rows of `bank_line`, for `stage`: made before the lock is taken."""
+    return lines.select(pl.lit(book_id).alias("book_id"), pl.lit(staged_us).alias("staged_us"), *LINE_SCHEMA).rows()
+
+
+def stage(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """The driver takes the rows as they are, without SQLAlchemy's dictionaries."""
+    if rows:
+        mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
+        names = ("book_id", "staged_us", *LINE_SCHEMA)
+        marks = ", ".join([mark] * len(names))
+        conn.exec_driver_sql(f"INSERT INTO {bank_line.name} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
 def accept(conn: Connection, one: AcceptedFile) -> None:
@@ -219,8 +255,11 @@ def accept(conn: Connection, one: AcceptedFile) -> None:
         conn.execute(insert(bank_file).values(values))
 
 
-def write(conn: Connection, rows: Iterable[Row]) -> None:
-    """New rows get the book's next ids, but for those that another run has just written; changed ones are replaced."""
+def write(conn: Connection, rows: Iterable[Row], before: Mapping[int, Row]) -> None:
+    """New rows get the book's next ids, but for those that another run has just written; changed ones are replaced.
+
+    before: the changed ones as they were read. Raises Moved, and the caller rolls back, if one is not so any more.
+    """
     rows = list(rows)
     new, changed = [r for r in rows if not r.id], [r for r in rows if r.id]
     if new:
@@ -232,32 +271,42 @@ def write(conn: Connection, rows: Iterable[Row]) -> None:
         first = conn.execute(select(book.c.next_exception).where(book.c.book_id == book_id)).scalar_one()
         conn.execute(insert(exception), [r._replace(id=first + n)._asdict() for n, r in enumerate(new)])
         conn.execute(update(book).where(book.c.book_id == book_id).values(next_exception=first + len(new)))
-    if changed:
-        key = and_(exception.c.book_id == bindparam("in_book"), exception.c.id == bindparam("known_as"))
-        values: dict[str, Any] = {name: bindparam(name) for name in Row._fields[2:]}
-        conn.execute(
-            update(exception).where(key, exception.c.state != "DECIDED").values(values),
-            [{**r._asdict(), "in_book": r.book_id, "known_as": r.id} for r in changed],
-        )
-
-
-def state_of(agrees: bool, due_fen: int) -> str:
-    """A closed date's state (settlement.md section 3). agrees: its file is accepted and no exception undecided."""
-    if not agrees:
-        return CLOSED
-    return RECONCILED if due_fen else SETTLED
+    for row in changed:
+        old = before[row.id]
+        as_read = and_(
+            exception.c.book_id == row.book_id, exception.c.id == row.id, exception.c.state == old.state,
+            exception.c.decided_seq == old.decided_seq, exception.c.proposal == old.proposal,
+        )  # fmt: skip
+        values = dict(zip(Row._fields[2:], row[2:], strict=True))
+        if conn.execute(update(exception).where(as_read).values(values)).rowcount != 1:
+            raise Moved(f"exception {row.id} was decided meanwhile")
 
 
 def judge(conn: Connection, book_id: int, date: int) -> str:
     """Works out a closed date's state and writes it; gives the state."""
     row = day_of(conn, book_id, date)
-    if row is None or row.state == "OPEN":
+    if row is None or row.state == OPEN:
         return row.state if row else ""
-    agrees = file_of(conn, book_id, date) is not None and not undecided(conn, book_id, date)
-    state = state_of(agrees, due(conn, book_id, date))
+    state = state_of(money_on(conn, book_id, date))
     if state != row.state:
         conn.execute(update(day).where(day.c.book_id == book_id, day.c.date == date).values(state=state))
     return state
+
+
+def wake(conn: Connection, book_id: int) -> None:
+    """Opens again what was carried for CARRIED_DATES, and judges its dates anew."""
+    book = book_of(conn, book_id)
+    if book is None:
+        return
+    over = and_(
+        exception.c.book_id == book_id, exception.c.state == "CARRIED",
+        exception.c.decided_date <= add_days(book.open_date, -CARRIED_DATES),
+    )  # fmt: skip
+    dates = sorted(set(conn.execute(select(exception.c.date).where(over)).scalars()))
+    if dates:
+        conn.execute(update(exception).where(over).values(state="OPEN", proposal=""))
+    for date in dates:
+        judge(conn, book_id, date)
 
 
 def chunks(rows: list[Row], size: int = CHUNK) -> Iterator[list[Row]]:

@@ -1,12 +1,13 @@
 """Exceptions as a worklist: what a run found → rows that keep their ids, and the list that people read.
 
 Pure: rows in, rows out; `shelf` reads and writes them. A row is known again by its date and `item_key` (which line
-it is about), so running a day again adds nothing twice. Deciding about a row is not here yet.
+it is about), so running a day again adds nothing twice. Deciding about a row is `decisions`' business.
 
-    found, not stored          -> OPEN                      (OTHER_DATE: CLOSED at once, it explains itself)
+    found, not stored          -> OPEN       (OTHER_DATE, or taken back by the bank since: CLOSED, it explains itself)
     found again                -> as it was, its class kept up to date; a CLOSED one is OPEN again
-    stored, not found any more -> CLOSED                    (a later line or file settled it)
-    DECIDED                    -> stays, whatever is found
+    stored, not found any more -> CLOSED     (a later line or file settled it)
+    DECIDED, all as it was     -> stays, and keeps its class
+    DECIDED, its lines changed -> OPEN again, if what is left between bank and due is not what was left knowingly
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from shebao.ledger.cases import AMOUNT_DIFFERS, LEDGER_ONLY, STATE_DIFFERS
 from shebao.ledger.day import days_between
+from shebao.ledger.facts import ExceptionItem
 
+Row = ExceptionItem
 FROM_THE_WIRE: Final = ("SUSPENSE", "LATE_REVERSAL")
-UNDECIDED: Final = ("OPEN", "PROPOSED")
 LISTED: Final = ("OPEN", "PROPOSED", "CARRIED")
-NOT_BLOCKING: Final = "SUSPENSE"  # settlement.md section 3
+DECIDED: Final = "DECIDED"
 
 # class -> (default proposal, in words: Chinese, English)
 PROPOSALS: Final[dict[str, tuple[str, str, str]]] = {
@@ -40,27 +43,6 @@ CHINESE: Final = {
     "DUPLICATE": "重复", "AMOUNT_DIFFERS": "金额不符", "STATE_DIFFERS": "状态不符", "OTHER_DATE": "跨日",
     "MATCHED": "相符", "BANK_ONLY": "长款", "LEDGER_ONLY": "短款", "SUSPENSE": "挂账", "LATE_REVERSAL": "迟到冲正",
 }  # fmt: skip
-
-
-class Row(NamedTuple):
-    """A row of `exception`; `id` 0: not stored yet."""
-
-    book_id: int
-    id: int
-    date: int
-    item_class: str
-    state: str
-    seq: int
-    trace: int
-    bill: str
-    amount: int
-    opened_us: int
-    proposal: str
-    ledger_json: str
-    bank_json: str
-    item_key: str
-    ledger_date: int
-    moved_fen: int
 
 
 class Changes(NamedTuple):
@@ -121,12 +103,13 @@ def _row(
     sign = -1 if item["kind"] == "R" else 1
     moved = sign * ours["amount"] if ours and theirs and ours["date"] != theirs["date"] and item["ledger_live"] else 0
     ours_live, theirs_live = (False if item["kind"] == "R" else item[f"{whose}_live"] for whose in ("ledger", "bank"))
+    explained = item["item_class"] == "OTHER_DATE" or item["answer_date"] is not None
     return Row(
-        book_id, 0, line["date"], item["item_class"], "CLOSED" if item["item_class"] == "OTHER_DATE" else "OPEN",
+        book_id, 0, line["date"], item["item_class"], "CLOSED" if explained else "OPEN",
         0, int(line["moment"][2:] + line["stan"]), line["bill"], line["amount"], now_us, "",
         _told(ours, ours_live, file_line=False), _told(theirs, theirs_live, file_line=True),
         f"{'B' if theirs else 'L'}:{item['kind']}:{line['moment']}:{line['stan']}:{line['bill']}",
-        ours["date"] if ours else 0, moved,
+        ours["date"] if ours else 0, moved, item["gap"], item["answer_date"] or 0, item["answer_fen"],
     )  # fmt: skip
 
 
@@ -150,25 +133,87 @@ def changes(stored: Iterable[Row], found: Iterable[Row]) -> Changes:
         kept = _again(old, row)
         if kept != old:
             changed.append(kept)
-    for old in before.values():
-        if old.state in LISTED or old.moved_fen:
-            changed.append(old._replace(state="DECIDED" if old.state == "DECIDED" else "CLOSED", moved_fen=0))
+    changed += [kept for old in before.values() if (kept := _gone(old)) != old]
     return Changes(new, changed)
 
 
 def _again(old: Row, row: Row) -> Row:
-    if old.state == "DECIDED":
-        return old
-    if old.state in LISTED and row.state == "OPEN" and old.item_class == row.item_class:
-        state, proposal = old.state, old.proposal
-    else:
-        state, proposal = row.state, ""
-    return row._replace(id=old.id, opened_us=old.opened_us, state=state, proposal=proposal)
+    """A stored row whose item is found again."""
+    as_found = row._replace(
+        id=old.id, opened_us=old.opened_us, corrected_fen=old.corrected_fen, left_fen=old.left_fen,
+        decided_seq=old.decided_seq, decided_date=old.decided_date, payment_seq=old.payment_seq,
+    )  # fmt: skip
+    if old.state == DECIDED:
+        same = old._replace(
+            gap_fen=row.gap_fen, moved_fen=row.moved_fen, answer_date=row.answer_date, answer_fen=row.answer_fen
+        )
+        if same.remaining_fen in (0, old.left_fen):
+            return same
+        item_class = AMOUNT_DIFFERS if row.amount != old.amount else STATE_DIFFERS
+        return _reopened(as_found, old, item_class)
+    same_money = (old.amount, old.gap_fen) == (row.amount, row.gap_fen)
+    if old.state in LISTED and row.state == "OPEN" and same_money:
+        if old.item_class == row.item_class:
+            return as_found._replace(state=old.state, proposal=old.proposal)
+        if old.decided_seq:  # its class is by what was decided, as `_reopened` found it
+            return old._replace(bank_json=row.bank_json, moved_fen=row.moved_fen)
+    if old.decided_seq and row.state == "OPEN" and as_found.remaining_fen == old.left_fen:
+        return as_found._replace(state=DECIDED)  # the line that was decided on is back
+    return as_found
 
 
-def blocks(row: Row) -> bool:
-    """Whether a row keeps its date from being RECONCILED, and counts in `exceptions_open`."""
-    return row.state in UNDECIDED and row.item_class != NOT_BLOCKING
+def _reopened(row: Row, old: Row, item_class: str) -> Row:
+    """A decided row whose lines are not what was decided on; what its decision booked is the ledger's side now."""
+    ledger = row.ledger_json
+    if old.payment_seq and old.bank_json:
+        ledger = _told({**json.loads(old.bank_json), "date": old.date}, True, file_line=False)
+    return row._replace(item_class=item_class, state="OPEN", proposal="", ledger_json=ledger)
+
+
+def _gone(old: Row) -> Row:
+    """A stored row whose item is not found any more."""
+    row = old._replace(moved_fen=0, gap_fen=0, answer_date=0, answer_fen=0)
+    if old.state == DECIDED:
+        if row.remaining_fen in (0, old.left_fen):
+            return row
+        gone = row._replace(bank_json="") if row.remaining_fen < 0 else row
+        return _reopened(gone, old, LEDGER_ONLY if row.remaining_fen < 0 else STATE_DIFFERS)
+    if old.decided_seq and old.state in LISTED and row.remaining_fen:
+        return row  # it is open since its lines changed, and still waits
+    return row._replace(state="CLOSED") if old.state in LISTED else row
+
+
+def decided_counts(pure: Mapping[str, int], found: Iterable[Row], rows: Iterable[Row], date: int) -> dict[str, int]:
+    """How many items of each class stand in `date`: `pure` by matching alone, but a decided item keeps its class.
+
+    rows: of the date, as they stand. What vanished, or was taken back, under a decision is no item for the matching.
+    """
+    counted = dict(pure)
+    by_key = {row.item_key: row for row in found if row.date == date}
+    for row in rows:
+        if not row.decided_seq or row.state == "CLOSED" or row.item_class not in counted:
+            continue
+        item = by_key.get(row.item_key)
+        counted[row.item_class] += 1
+        if item is not None and not item.answer_date:
+            counted[item.item_class] -= 1
+    return counted
+
+
+def answered(stored: Iterable[Row], late: pl.DataFrame, bank: pl.DataFrame) -> list[Row]:
+    """Exceptions of late reversals, with the bank's own lines for them (`match.late_lines`, with exception_id)."""
+    rows = {row.id: row for row in stored if row.item_class == "LATE_REVERSAL"}
+    lines = {(line["date"], line["line"]): line for line in bank.iter_rows(named=True)} if late.height else {}
+    changed = []
+    for one in late.iter_rows(named=True):
+        row = rows.get(one["exception_id"])
+        if row is None:
+            continue
+        told = _told(lines[one["bank_date"], one["bank_line"]], False, file_line=True)
+        after = row._replace(answer_date=one["bank_date"], answer_fen=one["fen"], bank_json=told)
+        if after != row:
+            changed.append(after)
+    return changed
 
 
 def difference(row: Row) -> int:
@@ -189,6 +234,8 @@ def default_proposal(row: Row, payable: bool, next_file_is_in: bool) -> str:
     """
     if row.proposal:
         return row.proposal
+    if row.decided_seq and row.item_class == STATE_DIFFERS:
+        return "undo"
     if row.item_class in ("BANK_ONLY", "SUSPENSE"):
         return "pay" if payable else ("suspense" if row.item_class == "BANK_ONLY" else "return")
     if row.item_class == "LEDGER_ONLY":

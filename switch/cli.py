@@ -34,6 +34,7 @@ from shebao.ledger.config import read_dialects, read_settings
 from shebao.ledger.durable import in_use
 from shebao.ledger.secrets import SecretsError, load_master, open_key
 from shebao.ledger.store import StoreError
+from shebao.reconcile.workdays import FILE, read_workdays
 
 from .keys import KIND_MAC, read_keys
 
@@ -90,6 +91,7 @@ def check(config: Path) -> int:
     faults = 0
     database = make_url(settings.database).render_as_string(hide_password=True)
     click.echo(f"configuration  {config}: {len(settings.banks)} banks, database {database}")
+    click.echo(f"holidays       {_calendar(config)}")
     for bank, dialect in dialects.items():
         where = settings.banks[bank].listen
         speaks = f"dialect {dialect.name}, MAC {dialect.mac.algorithm}"
@@ -145,6 +147,15 @@ def hold_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+
+
+def _calendar(config: Path) -> str:
+    """The working days in words; raises SettingsError."""
+    known, path = read_workdays(config), config.parent / FILE
+    if not known.years:
+        return f"{path} tells of none: Saturdays and Sundays are off"
+    years = ", ".join(map(str, known.years))
+    return f"{path}: {len(known.holidays)} days off, {len(known.workdays)} weekend days worked, of {years}"
 
 
 def _keys(settings: SwitchSettings, dialects: Mapping[str, Dialect]) -> dict[str, str]:

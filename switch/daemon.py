@@ -30,6 +30,7 @@ from .keys import Keyring
 from .lane import Lane, Store
 from .line import Post
 from .logs import LogWriter
+from .memo import Keep, Memo
 from .metrics import Metrics, read_store_facts
 from .nightfall import RETRY_S, Nightfall, Works
 from .replies import decided
@@ -69,6 +70,7 @@ class Daemon:
         writer: Writer,
         end_of_day: EndOfDay,
         reading: Reading,
+        keep_told: Keep,
         now_us: Callable[[], int],
         log: Any,
         logs: LogWriter,
@@ -90,6 +92,8 @@ class Daemon:
         works = Works(end_of_day.open_dates, end_of_day.close, self._anchor)
         self._nightfall = Nightfall(settings.banks, self._lane, works, self.in_thread, reactor, now_us, log)
         self._lane.when_cut_over = self._nightfall.closed
+        self._memo, self._keep_told = Memo(keep_told, self.in_thread, log), keep_told
+        self._lane.when_told = self._memo.take
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
         self._anchoring = LoopingCall(self._anchor)
@@ -165,7 +169,7 @@ class Daemon:
     # running
 
     def _tick(self) -> None:
-        for tick in (*(post.tick for post in self.posts.values()), self._nightfall.tick):
+        for tick in (*(post.tick for post in self.posts.values()), self._nightfall.tick, self._memo.tick):
             try:
                 tick()
             except Exception as fault:  # a bug in one must not stop the clock of the others
@@ -306,7 +310,15 @@ class Daemon:
         if any(post.lines for post in self.posts.values()):
             self._reactor.callLater(STOP_LOOK_S, self._look_empty)
         else:
-            self._lane.drain(lambda: self.in_thread(self._end_of_day.anchor, lambda _: self._finish()))
+            self._lane.drain(lambda: self.in_thread(self._last_works, lambda _: self._finish()))
+
+    def _last_works(self) -> None:
+        """In a thread, once the lane has nothing left: what is not in the store yet, and the last heads."""
+        try:
+            if rows := self._memo.rows():
+                self._keep_told(rows)
+        finally:
+            self._end_of_day.anchor()
 
     def _give_up(self) -> None:
         self.forced = True

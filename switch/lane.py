@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from shebao.codecs.errors import Code
 from shebao.codecs.settings import Limits
-from shebao.ledger.facts import Decision, Request
+from shebao.ledger.facts import Decision, Request, ToldTotals
 from shebao.ledger.store import Answer, CommitInDoubt, StoreError
 
 from .session import Log, Reply, Ticket
@@ -96,6 +96,7 @@ class Lane:
         self._idle_probe = clock.callLater(IDLE_PROBE_S, self._probe_idle)
         self._when_drained: Callable[[], None] | None = None
         self.when_cut_over: Callable[[str], None] = lambda bank: None  # a date of this bank was closed
+        self.when_told: Callable[[ToldTotals], None] = lambda row: None  # a bank told its totals
 
     # from the lines
 
@@ -233,6 +234,8 @@ class Lane:
         for job, answer in zip(batch, answers, strict=True):
             if job.request.service == "cutover" and answer.code == Code.APPROVED:  # however late that is known
                 self._guarded(self.when_cut_over, job.request.bank)
+            if answer.decision is not None and answer.decision.told is not None:
+                self._guarded(self.when_told, answer.decision.told)
             waits = job.ticket is None or now - job.ticket.began <= late
             told.append((job, Reply(answer.code, answer.reply) if waits else None))
         self._deliver(told)

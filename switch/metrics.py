@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from sqlalchemy import Connection, func, select
 
 from shebao.ledger.day import STATES
+from shebao.ledger.desk import UNDECIDED
 from shebao.ledger.schema import book, day
 from shebao.ledger.schema_day import exception
-from shebao.reconcile.worklist import UNDECIDED
 
 from .lane import Lane
 from .line import Post

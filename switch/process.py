@@ -19,6 +19,7 @@ from shebao.codecs.settings import SwitchSettings
 from shebao.ledger.commands import LOOK, Stop
 from shebao.ledger.secrets import Master
 from shebao.ledger.store import Store
+from shebao.ledger.told import keep
 
 from .daemon import Daemon, port_taken
 from .endofday import EndOfDay
@@ -46,7 +47,10 @@ def serve(
     take_over(log)
     end_of_day = EndOfDay(settings, dialects, store.reading, anchor)
     writer = Writer(reactor.callFromThread)
-    daemon = Daemon(reactor, settings, dialects, master, store, writer, end_of_day, store.reading, now_us, log, logs)
+    daemon = Daemon(
+        reactor, settings, dialects, master, store, writer, end_of_day, store.reading, lambda rows: keep(store, rows),
+        now_us, log, logs,
+    )  # fmt: skip
     systemd = os.environ.get("NOTIFY_SOCKET")
 
     def stop(*_: object) -> None:

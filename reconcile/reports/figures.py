@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 
 from shebao.codecs.statement import Totals
 from shebao.ledger.day import days_between
+from shebao.ledger.desk import NOT_BLOCKING, UNDECIDED, blocks
 
 from .. import shelf
-from ..worklist import LISTED, NOT_BLOCKING, UNDECIDED, Row, blocks
+from ..worklist import LISTED, Row
 from . import money
 from .cube import Line, frame, lines, total
 from .periods import DAY, Period, Span, compared

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from ..words import money
 from . import words
 from .figures import Figures
 from .periods import TITLES
@@ -52,8 +53,8 @@ class Report(NamedTuple):
         minute, most = self.figures.peak
         return [
             (Text("缴费笔数", "payments"), f"{total.payments:,}"),
-            (Text("缴费金额,元", "collected"), words.money(total.payments_fen)),
-            (Text("净额,元", "net"), words.money(total.net)),
+            (Text("缴费金额,元", "collected"), money(total.payments_fen)),
+            (Text("净额,元", "net"), money(total.net)),
             (Text("最忙一分钟", "peak minute"), f"{minute} · {most:,}" if most else "—"),
         ]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..words import money
 from ..worklist import difference
 from .cube import CORRECTIONS, Line, lines
 from .figures import Figures, blocking
-from .words import money
 
 
 class Check(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from shebao.codecs.statement import format_yuan
 from shebao.ledger.day import time_of
 
 TYPES: Final = {
@@ -46,12 +45,6 @@ ACCOUNTS: Final = {
     "refund": ("应退费", "refund"), "special": ("社保专用账户", "special account"),
     "treasury": ("财政专户", "treasury"),
 }  # fmt: skip
-
-
-def money(fen: int) -> str:
-    """Yuan with two decimals and thousands separators: -1234567 is `-12,345.67`."""
-    whole, _, cents = format_yuan(abs(fen)).partition(".")
-    return f"{'-' if fen < 0 else ''}{int(whole):,}.{cents}"
 
 
 def month(number: int) -> str:

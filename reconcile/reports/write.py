@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from shebao.ledger.desk import blocks
 from shebao.ledger.durable import alone_in
 
 from ..close import DiskFiles, publish
-from ..worklist import blocks
 from . import page, paper, versions, vouchers, workbook
 from .chart import clock
 from .cube import lines

@@ -6,7 +6,7 @@ Everything is the switch's own: `switch.daemon.Daemon` with its lines, lane, tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import ENOSPC
 from os import strerror
@@ -17,8 +17,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from shebao.ledger.anchor import FOLDER, AnchorError, Anchors
+from shebao.ledger.facts import ToldTotals
 from shebao.ledger.sqlite import SqliteBackend
 from shebao.ledger.store import CommitInDoubt, Store, StoreError
+from shebao.ledger.told import keep
 from shebao.reconcile.close import DiskFiles
 from shebao.switch.daemon import Daemon
 from shebao.switch.endofday import EndOfDay
@@ -134,8 +136,9 @@ class Node:
         end_of_day = EndOfDay(settings, self._scene.dialects, read, anchors.sign, files)
         log: Any = Log(self._logged)
         self.daemon = Daemon(
-            reactor, settings, self._scene.dialects, MASTER, tap, writer, end_of_day, read, now_us, log, log
-        )
+            reactor, settings, self._scene.dialects, MASTER, tap, writer, end_of_day, read, self._keeping(store),
+            now_us, log, log,
+        )  # fmt: skip
         self.daemon.start(self._ready)
 
     def kill(self) -> None:
@@ -221,6 +224,15 @@ class Node:
                     raise ProcessDied
 
         return reading
+
+    def _keeping(self, store: Store) -> Callable[[Sequence[ToldTotals]], None]:
+        def keep_told(rows: Sequence[ToldTotals]) -> None:
+            self.mishap.begins(False)
+            self.mishap.operates(True)
+            keep(store, rows)
+            self._counted("a bank's totals written")
+
+        return keep_told
 
     def _logged(self, event: str, values: dict[str, object]) -> None:
         where = " ".join(f"{name}={value}" for name, value in values.items())

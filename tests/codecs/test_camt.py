@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from shebao.codecs import camt
+from shebao.codecs import camt, xmlfile
 from shebao.codecs.statement import read, totals_of, write
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent.parent / "data" / "camt.053.001.08.xsd"))
@@ -170,7 +170,7 @@ LAUGHS = b'<!DOCTYPE Document [<!ENTITY a "ha">' + b"".join(
         b'<!DOCTYPE Document SYSTEM "file:///etc/hostname">',
         b'<!DOCTYPE Document [<!ENTITY x SYSTEM "file:///etc/hostname">]>',
         LAUGHS + b"]>",
-        b"<!-- " + b"x" * (camt.CHUNK_BYTES - 70) + b" -->\n<!DOCTYPE Document>",
+        b"<!-- " + b"x" * (xmlfile.CHUNK_BYTES - 70) + b" -->\n<!DOCTYPE Document>",
     ],
 )
 def test_a_doctype_is_refused_whatever_it_holds(kit, doctype):
@@ -185,7 +185,7 @@ def test_a_doctype_is_refused_whatever_it_holds(kit, doctype):
 @pytest.mark.parametrize("offset", range(10))
 def test_a_doctype_across_two_reads_is_refused(kit, offset):
     declaration = b'<?xml version="1.0"?>'
-    filler = b"\n" * (camt.CHUNK_BYTES - len(declaration) - offset)
+    filler = b"\n" * (xmlfile.CHUNK_BYTES - len(declaration) - offset)
     assert "DOCTYPE" in told(kit, declaration + filler + b"<!DOCTYPE Document><Document/>")[0]
 
 

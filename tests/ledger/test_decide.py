@@ -167,4 +167,4 @@ def test_a_fault_while_deciding_leaves_no_trace(town) -> None:
 
 
 def test_there_is_a_rule_for_every_service() -> None:
-    assert set(RULES) == {"inquiry", "payment", "advice", "void", "reversal", "totals", "cutover", "withdraw"}
+    assert set(RULES) == {"inquiry", "payment", "advice", "void", "reversal", "totals", "cutover", "withdraw", "desk"}

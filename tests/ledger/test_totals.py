@@ -73,3 +73,20 @@ def test_an_unknown_date(town) -> None:
 def test_another_bank_s_money_is_not_counted(town) -> None:
     town.pay("icbc")
     assert told(town)[74] == "0" * 10 and told(town, bank="icbc")[74] == "0000000001"
+
+
+def test_what_the_bank_told_goes_along_beside_what_the_book_had_then(town) -> None:
+    busy(town)
+    wrong = {**told(town), 74: "0000000005", 86: "0000000000048700"}
+    row = ask(town, wrong).told
+    assert row is not None
+    assert row[:3] == (100, 20261123, town.facts.now_us)
+    assert row[3:7] == (5, 48700, 2, 24000) and row[7:] == (4, 36700, 2, 24000)
+    assert ask(town, told(town)).told[3:7] == row[7:], "also in balance"
+
+
+def test_what_is_no_number_and_what_is_refused_is_not_remembered(town) -> None:
+    for text in ("", "１", "-000000001"):
+        decision = ask(town, {**told(town), 75: text})
+        assert (decision.code, decision.told) == ("95", None)
+    assert ask(town, told(town), 20261122).told is None

@@ -228,13 +228,6 @@ def test_status_tells_what_to_type(bureau: Any) -> None:
     assert bureau.type("status").exit_code == 0
 
 
-def test_what_comes_later_says_so(bureau: Any) -> None:
-    for name in ("propose", "approve", "reject", "receive", "payback", "refund", "sweep", "funds", "worklist"):
-        done = bureau.type(name, "icbc-1", "--reason", "x")
-        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-        assert "not available yet" in done.stderr
-
-
 def test_usage(bureau: Any) -> None:
     for words in (["run"], ["run", "--bank", "xyz"], ["run", "--bank", "icbc", "--date", "2026-02-30"], ["nonsense"]):
         done = bureau.type(*words)

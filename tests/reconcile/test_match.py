@@ -17,7 +17,7 @@ from shebao.codecs.statement import write, write_control
 from shebao.ledger.day import CST
 from shebao.reconcile.inbox import lines_of
 from shebao.reconcile.items import frame
-from shebao.reconcile.match import CLASSES, counts, match
+from shebao.reconcile.match import CLASSES, counts, late_lines, match
 
 D, NEXT, LATER = 20261123, 20261124, 20261202
 BILL, OTHER = "33011026112300000010", "33011026112300000028"
@@ -30,8 +30,8 @@ def line(kind="P", key=1, of=None, date=D, bill=BILL, fen=100, rrn="", number=No
 
 
 def classes(ledger, bank, late=None):
-    """Items as (class, kind), most of them once."""
-    found = match(frame(ledger), frame(bank), late)
+    """Items as (class, kind), most of them once; not those that the bank takes back in another date."""
+    found = match(frame(ledger), frame(bank), late).filter(pl.col("answer_date").is_null())
     return sorted(zip(found["item_class"], found["kind"], strict=True))
 
 
@@ -134,9 +134,64 @@ def test_the_order_of_lines_says_nothing(name):
     assert classes(ledger[::-1], bank[::-1]) == sorted(expected)
 
 
+LATE = pl.DataFrame({"moment": [UNDONE[3]], "stan": [UNDONE[4]]})
+LATER_UNDONE = line("R", 2, of=1, date=NEXT)
+
+
 def test_a_banks_line_for_a_reversal_that_came_too_late_joins_its_exception():
-    late = pl.DataFrame({"moment": [UNDONE[3]], "stan": [UNDONE[4]]})
-    assert classes([PAID], [PAID, line("R", 2, of=1, date=NEXT)], late) == [("MATCHED", "P")]
+    assert classes([PAID], [PAID, LATER_UNDONE], LATE) == [("MATCHED", "P")]
+    assert late_lines(frame([PAID, LATER_UNDONE]), LATE).rows() == [(*UNDONE[3:5], BILL, NEXT, 2, -100)]
+    assert late_lines(frame([PAID, LATER_UNDONE]), None).is_empty()
+
+
+def test_told_once_more_it_is_an_item():
+    """Which of the two stands first in the files decides; the other repeats it."""
+    bank = [PAID, LATER_UNDONE, line("R", 2, of=1, date=NEXT, number=9)]
+    assert classes([PAID], bank[::-1], LATE) == [("DUPLICATE", "R"), ("MATCHED", "P")]
+    assert late_lines(frame(bank[::-1]), LATE)["bank_line"].to_list() == [2]
+
+
+@pytest.mark.parametrize(("name", "ledger"), [("DUPLICATE", [PAID]), ("BANK_ONLY", [])])
+def test_a_surplus_stays_an_item_with_the_answer_of_another_date(name, ledger):
+    """Its exception may be decided already; of one date, it has come to nothing."""
+    bank = [*ledger, AGAIN, LATER_UNDONE]
+    item = match(frame(ledger), frame(bank)).filter(pl.col("item_class") != "MATCHED").row(0, named=True)
+    assert (item["item_class"], item["bank_date"], item["gap"]) == (name, D, 100)
+    assert (item["answer_date"], item["answer_fen"]) == (NEXT, -100)
+    same = match(frame(ledger), frame([*ledger, AGAIN, UNDONE]))
+    assert same.filter(pl.col("answer_date").is_not_null() | (pl.col("gap") != 0)).is_empty()
+
+
+def test_a_surplus_is_not_taken_back_by_another_amount():
+    bank = [PAID, AGAIN, line("R", 2, of=1, date=NEXT, fen=90)]
+    assert classes([PAID], bank) == [("DUPLICATE", "P"), ("MATCHED", "P"), ("STATE_DIFFERS", "R")]
+
+
+def test_half_a_reversal_of_what_the_ledger_never_saw_is_two_items():
+    assert classes([], [PAID, line("R", 2, of=1, fen=90)]) == [("BANK_ONLY", "P"), ("STATE_DIFFERS", "R")]
+
+
+GAPS = {
+    "the bank's is higher": ([PAID], [line(fen=130)], {(D, 30)}),
+    "reversed here": ([PAID, UNDONE], [PAID], {(D, 100)}),
+    "reversed there": ([PAID], [PAID, UNDONE], {(D, -100)}),
+    "half reversed there": ([PAID], [PAID, line("R", 2, of=1, fen=90)], {(D, -90)}),
+    "only the ledger": ([PAID], [], {(D, -100)}),
+    "told twice": ([PAID], [PAID, AGAIN], {(D, 100)}),
+    "told in the next date": ([PAID], [line(date=NEXT)], set()),
+    "and for less": ([PAID], [line(date=NEXT, fen=90)], {(NEXT, -10)}),
+    "told there, reversed here": ([PAID, UNDONE], [line(date=NEXT)], {(NEXT, 100)}),
+    "a reversal of its own": ([PAID], [PAID, LATER_UNDONE], {(NEXT, -100)}),
+    "a void undone here only": ([PAID, VOID, UNVOID], [PAID, VOID], {(D, -100)}),
+}
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_gap(name):
+    ledger, bank, expected = GAPS[name]
+    items = match(frame(ledger), frame(bank)).filter(pl.col("gap") != 0)
+    at = pl.coalesce("bank_date", "ledger_date")
+    assert set(items.select(at, "gap").iter_rows()) == expected
 
 
 def test_an_item_counts_in_each_date_in_which_it_has_a_line():
@@ -233,3 +288,58 @@ def test_every_line_is_accounted_for_whatever_the_files_hold(data):
     assert paired.height <= min(len(ledger), len(bank))
     same = match(frame(bank), frame(bank))
     assert set(same["item_class"]) <= {"MATCHED", "DUPLICATE", "STATE_DIFFERS"}
+
+
+# -- no fen is lost ---------------------------------------------------------------------------------------------------
+
+
+def net(lines, date):
+    return sum(fen if kind == "P" else -fen for at, _, kind, *_, fen, _, _, _, _ in lines if at == date)
+
+
+def accounted(ledger, bank, late, date):
+    """What the reconciliation statement says of a date: gaps, answers, late lines, moved in less moved out."""
+    items = match(frame(ledger), frame(bank), late)
+    amounts = {(row[0], row[1]): row[9] for row in ledger}
+    told = sum(late_lines(frame(bank), late).filter(pl.col("bank_date") == date)["fen"])
+    for item in items.iter_rows(named=True):
+        ours, theirs = item["ledger_date"], item["bank_date"]
+        told += item["gap"] * ((theirs or ours) == date) + item["answer_fen"] * (item["answer_date"] == date)
+        if ours and theirs and ours != theirs and item["ledger_live"]:
+            moved = amounts[ours, item["ledger_line"]] * (-1 if item["kind"] == "R" else 1)
+            told += moved * ((theirs == date) - (ours == date))
+    return told
+
+
+def several(fen):
+    """Lines of all kinds about few keys, so that they meet; those of the ledger undo whole amounts only."""
+    lines = st.builds(
+        line, kind=st.sampled_from("PPPRV"), key=st.integers(1, 4), of=st.none() | st.integers(1, 4),
+        date=st.sampled_from([D, D, NEXT, 20261125, LATER]), bill=st.sampled_from([BILL, BILL, OTHER]),
+        fen=st.sampled_from(fen), rrn=st.sampled_from(["", "", "R1", "R2"]),
+    ).map(lambda row: row if row[2] == "P" or row[-1] else (*row[:-2], row[3], row[4]))  # fmt: skip
+    return st.lists(lines, max_size=9).map(lambda rows: [(r[0], n, *r[2:]) for n, r in enumerate(rows, 1)])
+
+
+LATES = st.lists(st.integers(1, 4), max_size=2).map(
+    lambda keys: pl.DataFrame([line(key=k)[3:5] for k in keys], schema={"moment": str, "stan": str}, orient="row")
+)
+
+
+def check_the_money(ledger, bank, late):
+    for date in sorted({row[0] for row in (*ledger, *bank)}):
+        assert net(bank, date) - net(ledger, date) == accounted(ledger, bank, late, date), date
+
+
+@settings(max_examples=150, deadline=None)
+@given(several([100]), several([100, 100, 90]), LATES)
+def test_every_fen_of_every_date_is_accounted_for(ledger, bank, late):
+    check_the_money(ledger, bank, late)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@settings(max_examples=1000, deadline=None)
+@given(several([100]), several([100, 100, 90]), LATES)
+def test_every_fen_of_every_date_is_accounted_for_at_length(ledger, bank, late):
+    check_the_money(ledger, bank, late)

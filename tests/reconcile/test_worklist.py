@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shebao.reconcile.worklist import Row, blocks, changes, default_proposal, difference
+from shebao.ledger.desk import blocks
+from shebao.reconcile.worklist import Row, changes, default_proposal, difference
 
 ROW = Row(
     200, 0, 20261123, "BANK_ONLY", "OPEN", 0, 261123090000000001, "33011026112300000010", 12000, 1, "", "",

@@ -29,7 +29,16 @@ def test_check_reports_what_it_would_run_with(switchd):
     assert done.returncode == 0, done.stderr
     for text in ("rcb", "x9.19", "sm4-cmac", "unionpay-ecb", "aes-cmac", "opens under the master key"):
         assert text in done.stdout
-    assert "FAILED" not in done.stdout
+    assert "FAILED" not in done.stdout and "holidays.toml tells of none: Saturdays and Sundays are off" in done.stdout
+
+
+def test_check_reads_the_working_days_too(switchd):
+    calendar = switchd.prepared.config.parent / "holidays.toml"
+    calendar.write_text("holidays = [2027-01-01]\nworkdays = []\n")
+    assert f"{calendar}: 1 days off, 0 weekend days worked, of 2027" in switchd("check").stdout
+    calendar.write_text("holidays = [2027-01-01]\nworkdays = [2027-01-04]\n")
+    done = switchd("check")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "2027-01-04 is a Monday" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,7 @@ def _desk() -> None:
         sa.Column("maker_from", sa.String(), nullable=False),
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("before", sa.String(), server_default="", nullable=False),
         sa.Column("checker", sa.String(), server_default="", nullable=False),
         sa.Column("checker_reason", sa.String(), server_default="", nullable=False),
         sa.Column("checker_from", sa.String(), server_default="", nullable=False),

@@ -1,0 +1,241 @@
+"""`reconcile propose`, `approve`, `reject`: two people decide, one by one or in bulk by a filter.
+
+Thin: options in, one act of `decisions` each, words or JSON out. Funds have commands of their own (`funds_cli`); what
+these propose is approved here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import click
+
+from shebao.ledger.commands import (
+    DATE,
+    DONE,
+    REFUSED,
+    USAGE,
+    Stop,
+    bank_of,
+    json_option,
+    operator_of,
+    print_json,
+    sign_heads,
+)
+from shebao.ledger.desk_facts import Proposal
+from shebao.ledger.rulings import ALLOWED
+
+from . import shelf
+from .commands import Context, Opened, bank_option, opened
+from .decisions import Office, Who, approve, ask, chosen, here, propose, reject
+from .run import Refused
+from .worklist import LISTED, PROPOSALS
+
+ACTIONS: Final = tuple(ALLOWED)
+
+
+class Place(NamedTuple):
+    """Configuration, office and signer of one command."""
+
+    house: Opened
+    office: Office
+
+    def who(self, operator: str | None, reason: str) -> Who:
+        return Who(operator_of(self.house.settings, operator), reason, here())
+
+    def find(self, told: str) -> tuple[int, int]:
+        """(book, number) of an id as people type it."""
+        bank, _, number = told.rpartition("-")
+        if not bank or not (number.isascii() and number.isdigit()):
+            raise Stop(f"{told!r} is no id; ids look like icbc-12: see reconcile exceptions and reconcile funds", USAGE)
+        return bank_of(self.house.settings, bank).book_id, int(number)
+
+
+@contextmanager
+def place(context: Context) -> Iterator[Place]:
+    """The same for every command here; what was booked is signed at the end."""
+    with opened(context) as house:
+        banks = {one.book_id: key for key, one in house.settings.banks.items()}
+        yield Place(house, Office(house.store, house.desk, banks))
+
+
+def sign(one: Place) -> None:
+    """What was booked is signed at once, if this user can."""
+    if unsigned := sign_heads(one.house.settings, one.house.store, one.house.desk.now_us):
+        click.echo(f"reconcile: the seal's heads are not signed yet: {unsigned}", err=True)
+
+
+def operator_option(command: Any) -> Any:
+    text = "Who acts. Default: the user of the system."
+    return click.option("--operator", default=None, metavar="NAME", help=text)(command)
+
+
+def reason_option(required: bool = True) -> Callable[[Any], Any]:
+    return click.option("--reason", required=required, default=None if required else "", help="Why; it is kept.")
+
+
+def filter_options(command: Any) -> Any:
+    """--class, --bank, --date instead of an id."""
+    for option in (
+        click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="All of this class."),
+        bank_option(required=False),
+        click.option("--date", type=DATE, default=None, help="All of this settlement date."),
+    ):
+        command = option(command)
+    return command
+
+
+# -- one by one, or all that a filter means ---------------------------------------------------------------------------
+
+
+@click.command("propose")
+@click.argument("told", metavar="[ID]", required=False)
+@click.option("--action", required=True, type=click.Choice(ACTIONS), help="What is to be done.")
+@click.option("--bill", default="", help="pay: onto this bill instead of the one that the line names.")
+@click.option("--reference", default="", help="return: the bureau pays it back by this transfer.")
+@reason_option()
+@operator_option
+@filter_options
+@json_option
+@click.pass_obj
+def propose_command(
+    context: Context, told: str | None, action: str, bill: str, reference: str, reason: str, operator: str | None,
+    item_class: str | None, bank: str | None, date: int | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Propose what to do about an exception.
+
+    Or about all that a filter means. Another person approves it.
+    """
+    with place(context) as here_:
+        who = here_.who(operator, _words(reason))
+        targets = _targets(here_, told, action, item_class, bank, date)
+
+        def one(book_id: int, number: int) -> None:
+            asked = ask(
+                here_.office, book_id, who, action, exception_id=number, bill=bill, reference=reference
+            )
+            propose(here_.office, asked)
+
+        return _each(here_, targets, one, "proposed", as_json, bulk=told is None)
+
+
+@click.command("approve")
+@click.argument("told", metavar="[ID]", required=False)
+@reason_option()
+@operator_option
+@filter_options
+@click.option("--dry-run", is_flag=True, help="Check whether it could be approved; book nothing.")
+@json_option
+@click.pass_obj
+def approve_command(
+    context: Context, told: str | None, reason: str, operator: str | None, item_class: str | None, bank: str | None,
+    date: int | None, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Approve what another person proposed.
+
+    Exceptions, receipts, refunds, replaced files: everything is checked again, then booked.
+    """
+    with place(context) as here_:
+        who = here_.who(operator, _words(reason))
+        targets = _targets(here_, told, "", item_class, bank, date)
+
+        def one(book_id: int, number: int) -> None:
+            approve(here_.office, book_id, number, who, dry_run)
+
+        done = "could be approved" if dry_run else "approved"
+        status = _each(here_, targets, one, done, as_json, bulk=told is None)
+        if not dry_run:
+            sign(here_)
+        return status
+
+
+@click.command("reject")
+@click.argument("told", metavar="[ID]", required=False)
+@reason_option()
+@operator_option
+@filter_options
+@json_option
+@click.pass_obj
+def reject_command(
+    context: Context, told: str | None, reason: str, operator: str | None, item_class: str | None, bank: str | None,
+    date: int | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Reject what another person proposed.
+
+    An exception is as it was before.
+    """
+    with place(context) as here_:
+        who = here_.who(operator, _words(reason))
+        targets = _targets(here_, told, "", item_class, bank, date)
+
+        def one(book_id: int, number: int) -> None:
+            reject(here_.office, book_id, number, who)
+
+        return _each(here_, targets, one, "rejected", as_json, bulk=told is None)
+
+
+def _words(reason: str) -> str:
+    if not reason.strip():
+        raise Stop("--reason is empty; say why", USAGE)
+    return reason
+
+
+Target = tuple[int, int]
+
+
+def _targets(
+    here_: Place, told: str | None, action: str, item_class: str | None, bank: str | None, date: int | None
+) -> list[Target]:
+    filters = (item_class, bank, date)
+    if told is not None:
+        if any(filters):
+            raise Stop("give an id, or a filter (--class, --bank, --date), not both", USAGE)
+        return [here_.find(told)]
+    if not any(filters):
+        raise Stop("which? give an id such as icbc-12, or a filter: --class, --bank, --date", USAGE)
+    settings = here_.house.settings
+    banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
+    with here_.house.desk.read() as conn:
+        return [
+            (row.book_id, row.id)
+            for one in banks
+            for row in chosen(shelf.exceptions(conn, one.book_id, states=LISTED), action, item_class, date)
+        ]
+
+
+def _each(
+    here_: Place, targets: Iterable[Target], act: Callable[[int, int], None], done: str, as_json: bool, bulk: bool
+) -> int:
+    """Does what can be done and names what is refused; exit 3 if anything was."""
+    ids: list[str] = []
+    refused: list[dict[str, str]] = []
+    for book_id, number in targets:
+        told = here_.office.told(book_id, number)
+        try:
+            act(book_id, number)
+            ids.append(told)
+        except Refused as error:
+            refused.append({"id": told, "why": str(error)})
+    for one in refused:
+        click.echo(f"reconcile: {one['id']}: {one['why']}", err=True)
+    if as_json:
+        print_json({done.replace(" ", "_"): ids, "refused": refused} if bulk else {"id": told, "done": not refused})
+    elif bulk and not ids and not refused:
+        click.echo("nothing matches: there is nothing to do")
+    elif bulk:
+        click.echo(f"{len(ids)} {done}, {len(refused)} refused")
+    elif ids:
+        click.echo(f"{ids[0]} {done}")
+    return REFUSED if refused else DONE
+
+
+def tell_id(here_: Place, one: Proposal, number: int, as_json: bool) -> int:
+    """What waits for a second person now, and how it is approved."""
+    told = here_.office.told(one.book_id, number)
+    if as_json:
+        print_json({"id": told})
+    else:
+        click.echo(f"{told} waits for a second person; type: reconcile approve {told} --reason TEXT --operator OTHER")
+    return DONE

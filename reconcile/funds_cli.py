@@ -1,0 +1,343 @@
+"""`reconcile receive`, `payback`, `refund`, `sweep`, `funds`: money between banks, the special and the fiscal account.
+
+Each act is kept for a second person (`reconcile approve`). Thin: options in, one proposal, its id out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich import box
+from rich.table import Table
+
+from shebao.codecs.numbers import bill_ok
+from shebao.codecs.statement import format_yuan
+from shebao.ledger.bills import parts_text
+from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
+from shebao.ledger.day import add_days, date_of
+from shebao.ledger.desk_facts import Proposal
+from shebao.ledger.history import bill_story
+from shebao.ledger.records import TYPES
+
+from . import funds as fund_lines
+from .account import AccountEntry, read_account
+from .commands import Context, bank_option, console
+from .decisions import ask, propose, waiting
+from .desk_cli import Place, operator_option, place, reason_option, tell_id
+from .run import Refused
+from .workdays import read_workdays
+from .worklist import iso
+
+FEN_MAX: Final = 10**15
+FAULTS_MAX: Final = 100
+ACTION_WORDS: Final = {
+    "receive": "到账 received", "cancel": "冲销 cancel", "payback": "退回银行 pay back", "refund": "退费 refund",
+    "refund-paid": "退费付出 refund paid", "sweep": "上解财政专户 sweep", "replace": "替换文件 replace file",
+}  # fmt: skip
+
+
+class Yuan(click.ParamType[int]):
+    """A plain decimal such as 1234.50 → fen. Nothing else: no sign, no thousands separator, no exponent."""
+
+    name = "YUAN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click asks for it; a wrong amount is a usage error."""
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,2})?", value, re.ASCII):
+            self.fail(f"{value!r} is no amount; write yuan as a plain decimal: 1234.50", param, ctx)
+        whole, _, cents = value.partition(".")
+        fen = int(whole) * 100 + int(cents.ljust(2, "0"))
+        if not 0 < fen < FEN_MAX:
+            self.fail(f"{value!r} is not above 0.00 and below 10,000,000,000,000", param, ctx)
+        return fen
+
+
+class Dates(click.ParamType[tuple[int, ...]]):
+    """One date or several, with commas."""
+
+    name = "D[,D…]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """As click asks for it."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(sorted({DATE.convert(one.strip(), param, ctx) for one in value.split(",")}))
+
+
+def _on_option(required: bool) -> Callable[[Any], Any]:
+    text = "The day of the transfer." if required else "The day of the transfer. Default: today."
+    return click.option("--received-on", "on", type=DATE, default=None, help=text)
+
+
+def _reference(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise Stop("--reference is empty or not printable; write the bank's number of the transfer", USAGE)
+    return text.strip()
+
+
+def _propose(here_: Place, one: Proposal, as_json: bool) -> int:
+    return tell_id(here_, one, propose(here_.office, one), as_json)
+
+
+# -- moving funds ---------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@bank_option(required=False)
+@click.option("--date", "dates", type=Dates(), default=None, help="For which settlement dates.")
+@click.option("--amount", type=Yuan(), default=None, help="How much came, in yuan: 1234.50.")
+@click.option("--reference", default="", help="The bank's number of the transfer.")
+@_on_option(required=True)
+@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
+@click.option(
+    "--statement", type=click.Path(path_type=Path, dir_okay=False), help="Read it from the special account's statement."
+)
+@reason_option(required=False)
+@operator_option
+@json_option
+@click.pass_obj
+def receive(
+    context: Context, bank: str | None, dates: tuple[int, ...] | None, amount: int | None, reference: str,
+    on: int | None, cancel: str, statement: Path | None, reason: str, operator: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Record money that a bank moved to the special account."""
+    if sum((bool(cancel), statement is not None, bool(reference))) > 1:
+        raise Stop("give one of --reference, --cancel and --statement", USAGE)
+    if cancel:
+        return _cancel(context, bank, cancel, reason, operator, as_json)
+    if statement is not None:
+        return _read_statement(context, statement, bank, reason, operator, as_json)
+    if None in (bank, dates, amount, on) or not reference:
+        raise Stop("receive needs --bank, --date, --amount, --reference and --received-on", USAGE)
+    with place(context) as here_:
+        one = bank_of(here_.house.settings, bank or "")
+        _not_ahead(context, on or 0)
+        asked = ask(
+            here_.office, one.book_id, here_.who(operator, reason), "receive", amount=amount,
+            dates=" ".join(map(str, dates or ())), reference=_reference(reference), received_on=on,
+        )  # fmt: skip
+        return _propose(here_, asked, as_json)
+
+
+def _read_statement(
+    context: Context, path: Path, bank: str | None, reason: str, operator: str | None, as_json: bool
+) -> int:
+    """Every credit that names a bank and its dates becomes a proposal; the others are told, to be typed."""
+    account = read_account(path.read_bytes())
+    if account.faults:
+        shown = (f"reconcile: {path}: {fault}" for fault in account.faults[:FAULTS_MAX])
+        return tell_faults("reconcile", path, shown, len(account.faults), "nothing was recorded")
+    with place(context) as here_:
+        who = here_.who(operator, reason)
+        ids: list[str] = []
+        left: list[AccountEntry] = []
+        refused: list[str] = []
+        for entry in account.entries:
+            if not entry.credit or (bank and entry.bank not in ("", bank)):
+                continue
+            if entry.bank not in here_.house.settings.banks:
+                left.append(entry)
+                continue
+            book_id = here_.house.settings.banks[entry.bank].book_id
+            asked = ask(
+                here_.office, book_id, who, "receive", amount=entry.amount_fen, dates=" ".join(map(str, entry.dates)),
+                reference=entry.reference, received_on=entry.received_on,
+            )  # fmt: skip
+            try:
+                ids.append(here_.office.told(book_id, propose(here_.office, asked)))
+            except Refused as error:
+                refused.append(f"line {entry.line}: {entry.reference}: {error}")
+    debits = sum(not entry.credit for entry in account.entries)
+    for one in refused:
+        click.echo(f"reconcile: {path}: {one}", err=True)
+    if as_json:
+        lines = [{"line": one.line, "reference": one.reference, "amount": one.amount_fen} for one in left]
+        print_json({"ids": ids, "unassigned": lines, "refused": refused, "debits": debits})
+    else:
+        _print_statement(ids, left, len(refused), debits)
+    return REFUSED if refused else DONE
+
+
+def _print_statement(ids: list[str], left: list[AccountEntry], refused: int, debits: int) -> None:
+    for one in left:
+        what = f"line {one.line}: {one.reference} {format_yuan(one.amount_fen)} {one.text}".rstrip()
+        click.echo(f"未注明银行或日期 names no bank or dates, type it: {what}")
+    told = f"{len(ids)} receipts wait for a second person, {len(left)} to be typed, {refused} refused"
+    click.echo(f"{told}, {debits} debits left alone" if debits else told)
+    if ids:
+        click.echo(f"→ reconcile approve {ids[0]} --reason TEXT --operator OTHER")
+
+
+def _not_ahead(context: Context, on: int) -> None:
+    if on > add_days(date_of(context.now_us()), 1):
+        raise Stop(f"--received-on {iso(on)} has not come yet; write the day on which the money moved", USAGE)
+
+
+def _cancel(
+    context: Context, bank: str | None, reference: str, reason: str, operator: str | None, as_json: bool
+) -> int:
+    with place(context) as here_:
+        settings = here_.house.settings
+        if bank is None and len(settings.banks) > 1:
+            raise Stop("whose? --cancel needs --bank as well", USAGE)
+        one = bank_of(settings, bank or next(iter(settings.banks)))
+        asked = ask(
+            here_.office, one.book_id, here_.who(operator, reason), "cancel", reference=_reference(reference)
+        )
+        return _propose(here_, asked, as_json)
+
+
+@click.command()
+@bank_option(required=False)
+@click.option("--date", type=DATE, default=None, help="For which settlement date.")
+@click.option("--amount", type=Yuan(), default=None, help="How much, in yuan: 1234.50.")
+@click.option("--reference", default="", help="The number of the transfer.")
+@_on_option(required=False)
+@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
+@reason_option(required=False)
+@operator_option
+@json_option
+@click.pass_obj
+def payback(
+    context: Context, bank: str | None, date: int | None, amount: int | None, reference: str, on: int | None,
+    cancel: str, reason: str, operator: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Pay a bank back what it moved too much."""
+    if cancel:
+        return _cancel(context, bank, cancel, reason, operator, as_json)
+    if None in (bank, date, amount) or not reference:
+        raise Stop("payback needs --bank, --date, --amount and --reference", USAGE)
+    with place(context) as here_:
+        one = bank_of(here_.house.settings, bank or "")
+        asked = ask(
+            here_.office, one.book_id, here_.who(operator, reason), "payback", amount=amount, dates=str(date),
+            reference=_reference(reference), received_on=on or date_of(context.now_us()),
+        )  # fmt: skip
+        return _propose(here_, asked, as_json)
+
+
+@click.command()
+@click.argument("number", metavar="BILL")
+@click.option("--paid", is_flag=True, help="The refund that was decided has been paid out, by --reference.")
+@click.option("--reference", default="", help="--paid: the number of the transfer.")
+@_on_option(required=False)
+@reason_option(required=False)
+@operator_option
+@json_option
+@click.pass_obj
+def refund(
+    context: Context, number: str, paid: bool, reference: str, on: int | None, reason: str, operator: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Refund a paid bill.
+
+    First it is decided (REFUNDED); then --paid, when the money has gone the way it came.
+    """
+    if not (number.isascii() and number.isdigit() and bill_ok(number)):
+        raise Stop(f"{number} is no bill number: 20 digits, the last a check digit; see the bill", USAGE)
+    with place(context) as here_:
+        book_id, amount = _paid_at(here_, number, context)
+        action = "refund-paid" if paid else "refund"
+        on = on or date_of(context.now_us()) if paid else 0
+        if paid:
+            reference = _reference(reference)
+        asked = ask(
+            here_.office, book_id, here_.who(operator, reason), action, bill=number, amount=amount,
+            reference=reference, received_on=on,
+        )  # fmt: skip
+        return _propose(here_, asked, as_json)
+
+
+def _paid_at(here_: Place, number: str, context: Context) -> tuple[int, int]:
+    """The book in which a bill was paid last, and the bill's amount."""
+    with here_.house.desk.read() as conn:
+        story = bill_story(conn, number, date_of(context.now_us()))
+    if story is None:
+        raise Stop(f"there is no bill {number}; see: ledgerctl bill {number}", REFUSED)
+    bill, status, entries = story
+    if bill.paid_book is not None:
+        return bill.paid_book, bill.amount
+    by_bank = {key: book_id for book_id, key in here_.office.banks.items()}
+    refunds = [entry for entry in entries if entry.kind == "refunded" and entry.bank in by_bank]
+    if refunds:
+        return by_bank[refunds[-1].bank], bill.amount
+    raise Stop(f"bill {number} is {status}: only a PAID bill can be refunded; see: ledgerctl bill {number}", REFUSED)
+
+
+@click.command()
+@bank_option(required=False)
+@click.option("--type", "types", type=click.Choice(TYPES), multiple=True, help="Insurance type; repeat with --amount.")
+@click.option("--amount", "amounts", type=Yuan(), multiple=True, help="How much of that type, in yuan.")
+@click.option("--reference", default="", help="The number of the transfer.")
+@_on_option(required=False)
+@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
+@reason_option(required=False)
+@operator_option
+@json_option
+@click.pass_obj
+def sweep(
+    context: Context, bank: str | None, types: tuple[str, ...], amounts: tuple[int, ...], reference: str,
+    on: int | None, cancel: str, reason: str, operator: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Record money swept to the fiscal account.
+
+    From a bank's special account, by insurance type.
+    """
+    if cancel:
+        return _cancel(context, bank, cancel, reason, operator, as_json)
+    if bank is None or not reference or not types or len(types) != len(amounts) or len({*types}) != len(types):
+        raise Stop("sweep needs --bank, --reference, and --type with --amount for each type once", USAGE)
+    with place(context) as here_:
+        one = bank_of(here_.house.settings, bank)
+        asked = ask(
+            here_.office, one.book_id, here_.who(operator, reason), "sweep", amount=sum(amounts),
+            parts=parts_text(tuple(zip(types, amounts, strict=True))), reference=_reference(reference),
+            received_on=on or date_of(context.now_us()),
+        )  # fmt: skip
+        return _propose(here_, asked, as_json)
+
+
+# -- the list -------------------------------------------------------------------------------------------------------
+
+
+@click.command("funds")
+@bank_option(required=False)
+@json_option
+@click.pass_obj
+def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
+    """List money due, received, missing, and how late."""
+    with place(context) as here_:
+        settings = here_.house.settings
+        banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
+        today, late = date_of(context.now_us()), read_workdays(context.config).working_days_late
+        with here_.house.desk.read() as conn:
+            found = [line for one in banks for line in fund_lines.lines(conn, one.key, one.book_id, late, today)]
+            held = [one for each in banks for one in waiting(conn, each.book_id) if not one.exception_id]
+    if as_json:
+        print_json([fund_lines.as_json(line) for line in found])
+        return DONE
+    _print(found)
+    for one in held:
+        told = here_.office.told(one.book_id, one.id)
+        what = f"{ACTION_WORDS[one.action]} {format_yuan(one.amount)} {one.reference or one.bill}".strip()
+        click.echo(f"待复核 waits for a second person: {told} {what} by {one.maker}")
+    return DONE
+
+
+def _print(found: list[fund_lines.Line]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (
+        ("银行\nbank", "left"), ("结算日\ndate", "left"), ("状态\nstate", "left"), ("应划\ndue", "right"),
+        ("到账\nreceived", "right"), ("差额\nmissing", "right"), ("迟(工作日)\ndays late", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for one in found:
+        sums = (format_yuan(fen) for fen in (one.due, one.received, one.missing))
+        table.add_row(one.bank, iso(one.date), one.state, *sums, str(one.days_late or ""))
+    console().print(table)

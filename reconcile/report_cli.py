@@ -1,0 +1,79 @@
+"""`reconcile report`: a date, a month or a year, as page, workbook, paper and vouchers.
+
+Thin: what it tells comes from `reports`, how late money is from `funds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+from sqlalchemy import Connection
+
+import shebao
+from shebao.ledger.commands import DONE, REFUSED, Stop, json_option, print_json
+from shebao.ledger.day import date_of, time_of
+
+from . import funds, shelf
+from .commands import MONTH, Context, date_option, opened
+from .reports.figures import gather
+from .reports.money import DaysLate
+from .reports.periods import of_day, of_month, of_year
+from .reports.report import compose
+from .reports.write import summary, write_report
+from .workdays import read_workdays
+
+
+@click.command()
+@date_option("The settlement date. Default: the latest closed date of any bank.")
+@click.option("--month", type=MONTH, help="A month instead of a date.")
+@click.option("--year", type=click.IntRange(1990, 2199), help="A year instead of a date.", metavar="YYYY")
+@json_option
+@click.pass_obj
+def report(context: Context, date: int | None, month: int | None, year: int | None, as_json: bool) -> int:
+    """Write the settlement report of a date, month or year.
+
+    As page, workbook, paper and vouchers, into var/reports. Another version only when a figure has changed.
+    """
+    if sum(given is not None for given in (date, month, year)) > 1:
+        raise click.UsageError("--date, --month, --year: give one of them")
+    with opened(context) as house:
+        banks = {key: (one.name, one.book_id) for key, one in house.settings.banks.items()}
+        start = next(iter(house.settings.banks.values())).cutover
+        now_us = context.now_us()
+        with house.desk.read() as conn:
+            if month or year:
+                period = of_month(month) if month else of_year(year or 0)
+            else:
+                period = of_day(date or _latest_of_all(conn, banks))
+            late = _days_late(conn, context, banks)
+            figures = gather(conn, banks, period, start.hour * 60 + start.minute, date_of(now_us), late)
+        if not any(one.days for one in figures.banks):
+            raise Stop(f"no bank has a settlement date in {period.label}; type: reconcile status", REFUSED)
+        made = compose(figures, time_of(now_us), house.settings.operators_identity, shebao.__version__)
+        written, folder = write_report(house.desk.state_dir, made)
+    if as_json:
+        print_json(summary(written, folder))
+    else:
+        said = written.verdict
+        click.echo(f"{said.chinese}  {said.english}\n{folder / 'settlement.html'}")
+    return DONE
+
+
+def _days_late(conn: Connection, context: Context, banks: Mapping[str, tuple[str, int]]) -> DaysLate:
+    """How late each date's money is, as `reconcile funds` tells it."""
+    calendar, today = read_workdays(context.config), date_of(context.now_us())
+    found = {
+        (one.bank, one.date): one.days_late
+        for bank, (_, book_id) in banks.items()
+        for one in funds.lines(conn, bank, book_id, calendar.working_days_late, today)
+    }
+    return lambda bank, date, missing: found.get((bank, date), 0)
+
+
+def _latest_of_all(conn: Connection, banks: Mapping[str, tuple[str, int]]) -> int:
+    latest = [shelf.latest_closed(conn, book_id) for _, book_id in banks.values()]
+    date = max((d for d in latest if d), default=None)
+    if date is None:
+        raise Stop("no settlement date is closed yet; type: reconcile close --bank BANK --date DATE", REFUSED)
+    return date

@@ -1,0 +1,245 @@
+"""`reconcile exceptions`, `show` and `worklist`: the exceptions as a list, one with its history, and as a workbook.
+
+Thin: what is read comes from `shelf` and `story`, the sheet is `sheet`'s, a filled row goes through `decisions`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich import box
+from rich.table import Table
+
+from shebao.codecs.settings import BankSettings
+from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
+from shebao.ledger.day import date_of
+from shebao.ledger.desk_facts import Proposal
+
+from . import sheet, shelf, story
+from .commands import Context, Opened, bank_option, console, date_option, opened
+from .decisions import Who, approve, ask, propose, reject, waiting
+from .desk_cli import Place, operator_option, place, sign
+from .run import Refused
+from .words import money
+from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
+
+
+def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:
+    """The open, proposed and carried exceptions of a bank, as `--json` prints them."""
+    with house.desk.read() as conn:
+        rows = shelf.exceptions(conn, one.book_id, states=LISTED)
+        wanted = [row.bill for row in rows if row.item_class in ("BANK_ONLY", "SUSPENSE")]
+        payable = shelf.payable_amounts(conn, wanted, today)
+        files = shelf.files_of(conn, one.book_id)
+        asked = {each.exception_id: each for each in waiting(conn, one.book_id)}
+        told = []
+        for row in rows:
+            if not row.ledger_json and row.seq:  # from the wire: the payment tells
+                row = row._replace(ledger_json=json.dumps(shelf.payment_told(conn, row.book_id, row.seq)))
+            proposal = _proposal(row, payable, files)
+            line = as_json(row, one.key, today, proposal, date_of(row.opened_us))
+            told.append({**line, "waiting": _waiting(asked.get(row.id) if row.state == "PROPOSED" else None)})
+    return told
+
+
+def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
+    return default_proposal(row, payable.get(row.bill) == row.amount, any(d > row.date for d in files))
+
+
+def _waiting(one: Proposal | None) -> dict[str, str]:
+    """What waits for a second person."""
+    if one is None:
+        return {}
+    return {"action": one.action, "by": one.maker, "reason": one.maker_reason, "bill": one.bill}
+
+
+@click.command("exceptions")
+@bank_option(required=False)
+@date_option("Only of this settlement date.")
+@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="Only of this class.")
+@json_option
+@click.pass_obj
+def exceptions(context: Context, bank: str | None, date: int | None, item_class: str | None, as_json: bool) -> int:
+    """List open exceptions, with both sides' values.
+
+    Open ones are those of state OPEN, PROPOSED or CARRIED.
+    """
+    told = _filtered(context, bank, date, item_class)
+    if as_json:
+        print_json(told)
+    elif told:
+        _print_exceptions(told)
+    else:
+        click.echo("无待处理差异 no exceptions")
+    return DONE
+
+
+def _filtered(context: Context, bank: str | None, date: int | None, item_class: str | None) -> list[dict[str, Any]]:
+    with opened(context) as house:
+        banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
+        today = date_of(context.now_us())
+        return [
+            line for one in banks for line in listed(house, one, today)
+            if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
+        ]  # fmt: skip
+
+
+def _print_exceptions(told: list[dict[str, Any]]) -> None:
+    out = console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (
+        ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
+        ("账上\nledger", "right"), ("银行\nbank", "right"), ("建议\nproposal", "left"), ("状态\nstate", "left"),
+        ("天\ndays", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for one in told:
+        by = one["waiting"].get("by", "")
+        table.add_row(
+            one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
+            one["proposal"], f"{one['state']} by {by}" if by else one["state"], str(one["age_days"]),
+        )  # fmt: skip
+    out.print(table)
+    for item_class in dict.fromkeys(one["class"] for one in told):
+        _, chinese, english = PROPOSALS[item_class]
+        out.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
+    acts = ("", "ask", "follow", "carry")  # an answer is awaited
+    first = next((one for one in told if one["state"] == "OPEN" and one["proposal"] not in acts), None)
+    if first is not None:
+        out.print(f"→ reconcile propose {first['id']} --action {first['proposal']} --reason TEXT", soft_wrap=True)
+    held = next((one for one in told if one["state"] == "PROPOSED"), None)
+    if held is not None:
+        out.print(f"→ reconcile approve {held['id']} --reason TEXT --operator OTHER", soft_wrap=True)
+
+
+def _side(line: dict[str, Any]) -> str:
+    if not line:
+        return "—"
+    state = " 已冲 reversed" if line["live"] is False else ""  # None: a line repeated, whose state is told elsewhere
+    return f"{money(line['amount'])}{state}"
+
+
+# -- one with its history -------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("told", metavar="ID")
+@json_option
+@click.pass_obj
+def show(context: Context, told: str, as_json: bool) -> int:
+    """One exception or receipt with its history.
+
+    All that was proposed, decided and booked, in order, with who, why and from where.
+    """
+    with place(context) as here:
+        book_id, number = here.find(told)
+        with here.house.desk.read() as conn:
+            row, entries = story.of(conn, book_id, number)
+        if not entries:
+            raise Stop(f"there is no {told}; type: reconcile exceptions, or reconcile funds", REFUSED)
+    if as_json:
+        state = row.state if row else ""
+        print_json({"id": told, "class": row.item_class if row else "", "state": state, "history": entries})
+        return DONE
+    if row is not None:
+        click.echo(f"{told}  {CHINESE[row.item_class]} {row.item_class}  {iso(row.date)}  {row.state}  {row.bill}")
+    for entry in entries:
+        for line in story.words(entry):
+            click.echo(line)
+    return DONE
+
+
+# -- through a workbook ---------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--xlsx", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the worklist here.")
+@click.option("--import", "filled", type=click.Path(path_type=Path, dir_okay=False), help="Take a filled one back.")
+@bank_option(required=False)
+@date_option("--xlsx: only of this settlement date.")
+@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="--xlsx: only of this class.")
+@operator_option
+@json_option
+@click.pass_obj
+def worklist(
+    context: Context, out: Path | None, filled: Path | None, bank: str | None, date: int | None,
+    item_class: str | None, operator: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Write or take back the worklist as a workbook.
+
+    Out with --xlsx, back with --import, filled in.
+    Of an open row the decision is an action, of a proposed one approve or reject; every decision needs a reason.
+    """
+    if (out is None) == (filled is None):
+        raise Stop("give either --xlsx FILE, to write the worklist, or --import FILE, to take it back", USAGE)
+    if out is not None:
+        return _write(context, out, _filtered(context, bank, date, item_class), as_json)
+    if bank or date or item_class:
+        raise Stop("--bank, --date and --class belong to --xlsx; --import takes the rows that are filled in", USAGE)
+    assert filled is not None
+    return _take_back(context, filled, operator, as_json)
+
+
+def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
+    rows = [
+        {
+            **line, "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
+            "waiting": " ".join(text for text in line["waiting"].values() if text),
+        }
+        for line in told
+    ]  # fmt: skip
+    number = sheet.write(path, rows)
+    if as_json:
+        print_json({"file": str(path), "rows": number})
+    else:
+        click.echo(f"{number} exceptions in {path}; fill in the yellow columns, then type:")
+        click.echo(f"reconcile worklist --import {path} --operator NAME")
+    return DONE
+
+
+def _take_back(context: Context, path: Path, operator: str | None, as_json: bool) -> int:
+    rows, faults = sheet.read(path)
+    if faults:
+        shown = (f"reconcile: {path}: {fault}" for fault in faults[: sheet.FAULTS_MAX])
+        return tell_faults("reconcile", path, shown, len(faults), "nothing was decided")
+    with place(context) as here:
+        done: list[str] = []
+        refused: list[dict[str, Any]] = []
+        for row in rows:
+            book_id, number = here.find(row.id)
+            try:
+                _act(here, book_id, number, row, here.who(operator, row.reason))
+                done.append(row.id)
+            except Refused as error:
+                refused.append({"row": row.row, "id": row.id, "why": str(error)})
+        sign(here)
+    for one in refused:
+        click.echo(f"reconcile: {path}: row {one['row']}: {one['id']}: {one['why']}", err=True)
+    if as_json:
+        print_json({"done": done, "refused": refused})
+    else:
+        click.echo(f"{len(done)} rows done, {len(refused)} refused")
+    return REFUSED if refused else DONE
+
+
+ACTS: Final = {"approve": approve, "reject": reject}
+
+
+def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who) -> None:
+    """What a filled row asks for, if its exception still is as the sheet showed it."""
+    with here.house.desk.read() as conn:
+        found = shelf.exceptions_of(conn, book_id, [number])
+    state = found[0].state if found else "not there"
+    if state != row.state:
+        raise Refused(f"it is {state} now, the sheet says {row.state}; take a new sheet")
+    if row.decision in ACTS:
+        ACTS[row.decision](here.office, book_id, number, who)
+        return
+    asked = ask(
+        here.office, book_id, who, row.decision, exception_id=number, bill=row.onto, reference=row.reference
+    )
+    propose(here.office, asked)

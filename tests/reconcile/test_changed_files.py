@@ -1,0 +1,192 @@
+"""What a later file, or another file for a date, does to exceptions that were decided already (section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from shebao_clerks import WHY, D, approve, decide, listed, only, run, status_of, strange
+
+from shebao.codecs.columns import StatementLine
+from shebao.ledger.day import add_days
+
+
+@pytest.fixture
+def paid(bureau: Any) -> Any:
+    """A day whose bank had one payment more than ours; it was paid onto its bill by decision."""
+    bureau.fine = bureau.pay("icbc")
+    bureau.only = bureau.bill()
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], bureau.only)])
+    bureau.next_day()
+    run(bureau)
+    bureau.told_id = only(bureau)["id"]
+    decide(bureau, bureau.told_id, "pay")
+    return bureau
+
+
+def replace(bureau: Any, change: Any) -> dict[str, Any]:
+    """Another file, asked for by one and approved by another, then run."""
+    bureau.deliver("icbc", D, change)
+    assert bureau.type("run", "--bank", "icbc", "--date", str(D)).exit_code == 3
+    told = bureau.told("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "经办甲", *WHY)["id"]
+    approve(bureau, told)
+    assert run_state(bureau) == "CLOSED"
+    return run(bureau)
+
+
+def run_state(bureau: Any) -> str:
+    return bureau.rows(f"SELECT state FROM day WHERE book_id = 200 AND date = {D}")[0][0]
+
+
+def test_a_line_that_vanished_under_a_booked_decision_is_ledger_only(paid: Any) -> None:
+    """C75"""
+    assert run_state(paid) == "RECONCILED"
+    told = replace(paid, list)
+    assert (told["classes"]["LEDGER_ONLY"], told["classes"]["BANK_ONLY"], told["exceptions_open"]) == (1, 0, 1)
+    item = only(paid, id=paid.told_id)
+    assert (item["class"], item["state"], item["ledger"]["amount"], item["bank_line"]) == (
+        "LEDGER_ONLY", "OPEN", 12000, {},
+    )  # fmt: skip
+    assert run(paid) == told
+    decide(paid, paid.told_id, "reverse")
+    assert status_of(paid, paid.only) == "OUTSTANDING"
+    assert run(paid)["state"] == "RECONCILED"
+
+
+def test_a_line_that_changed_under_a_booked_decision_differs_in_amount(paid: Any) -> None:
+    """C75"""
+    told = replace(paid, lambda lines: [*lines, strange(lines[0], paid.only, amount=11900)])
+    assert (told["classes"]["AMOUNT_DIFFERS"], told["classes"]["BANK_ONLY"]) == (1, 0)
+    item = only(paid, id=paid.told_id)
+    assert (item["class"], item["amount"], item["ledger"]["amount"]) == ("AMOUNT_DIFFERS", 11900, 12000)
+    assert run(paid) == told
+    decide(paid, paid.told_id, "reverse")
+    assert only(paid, **{"class": "SUSPENSE"})["amount"] == 11900
+    assert status_of(paid, paid.only) == "OUTSTANDING"
+
+
+def test_equal_lines_keep_their_decisions(paid: Any) -> None:
+    """C75"""
+    before = paid.rows("SELECT COUNT(*), SUM(amount) FROM transfer")
+    told = replace(paid, lambda lines: [strange(lines[0], paid.only), *lines])
+    assert (told["state"], told["exceptions_open"], told["classes"]["BANK_ONLY"]) == ("RECONCILED", 0, 1)
+    assert paid.rows("SELECT COUNT(*), SUM(amount) FROM transfer") == before
+
+
+def test_the_line_that_had_vanished_is_back(paid: Any) -> None:
+    replace(paid, list)
+    told = replace(paid, lambda lines: [*lines, strange(lines[0], paid.only)])
+    assert (told["state"], told["exceptions_open"]) == ("RECONCILED", 0)
+    assert not listed(paid)
+
+
+def test_a_replacement_needs_a_reason_and_another_person_and_its_own_file(paid: Any) -> None:
+    asked = ("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲")
+    assert paid.type(*asked).exit_code == 2
+    assert paid.type(*asked, *WHY).exit_code == 3  # the accepted file itself
+    paid.deliver("icbc", D, list)
+    told = paid.told(*asked, *WHY)["id"]
+    assert paid.told(*asked, *WHY)["id"] == told
+    approve(paid, told, code=3, by=" 甲")
+    approve(paid, told)
+    assert paid.type("status").exit_code == 1
+    paid.deliver("icbc", D, lambda lines: [*lines, lines[0]])  # a third file
+    assert "is to be replaced" in paid.type("run", "--bank", "icbc", "--date", str(D)).output
+    assert run_state(paid) == "CLOSED"
+
+
+def next_file(bureau: Any, date: int, change: Any) -> dict[str, Any]:
+    bureau.close("icbc", date)
+    bureau.deliver("icbc", date, change)
+    bureau.next_day()
+    return run(bureau, date=date)
+
+
+def undoing(line: StatementLine, date: int) -> StatementLine:
+    return line._replace(
+        date=date, kind="R", stan="888888", rrn="", moment=f"{date}100000", original_moment=line.moment,
+        original_stan=line.stan,
+    )  # fmt: skip
+
+
+def test_what_the_bank_takes_back_later_opens_a_booked_decision_again(paid: Any) -> None:
+    only_line = strange(paid.our_lines("icbc", D)[0], paid.only)
+    told = next_file(paid, D + 1, lambda lines: [*lines, undoing(only_line, D + 1)])
+    assert (told["exceptions_open"], sum(told["classes"].values())) == (0, 0)
+    item = only(paid, id=paid.told_id)
+    assert (item["state"], item["proposal"], run_state(paid)) == ("OPEN", "undo", "CLOSED")
+    decide(paid, paid.told_id, "undo")
+    assert status_of(paid, paid.only) == "OUTSTANDING"
+    decide(paid, paid.told_id, "accept")
+    assert run_state(paid) == "RECONCILED"
+
+
+def test_what_the_bank_was_asked_to_return_and_does_stays_decided(bureau: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [*lines, lines[0]])
+    bureau.next_day()
+    assert run(bureau)["classes"]["DUPLICATE"] == 1
+    decide(bureau, only(bureau)["id"], "return")
+    twice = bureau.our_lines("icbc", D)[0]
+    assert next_file(bureau, D + 1, lambda lines: [*lines, undoing(twice, D + 1)])["state"] == "SETTLED"
+    assert not listed(bureau)
+
+
+def test_what_is_carried_opens_again_after_seven_dates_or_closes_by_a_later_file(bureau: Any) -> None:
+    lost, late = bureau.pay("icbc"), bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.next_day()
+    run(bureau)
+    lines = bureau.our_lines("icbc", D)
+    for one in listed(bureau):
+        decide(bureau, one["id"], "carry")
+    assert run(bureau)["state"] == "RECONCILED"
+    date = D + 1
+    told = next_file(bureau, date, lambda now: [*now, lines[1]._replace(date=date)])
+    assert told["classes"]["OTHER_DATE"] == 1
+    assert [one["bill"] for one in listed(bureau)] == [lost.bill] and late.bill == lines[1].bill
+    for n in range(2, 8):
+        date = add_days(D, n)
+        assert only(bureau)["state"] == "CARRIED"
+        next_file(bureau, date, list)
+    assert only(bureau)["state"] == "OPEN"
+    decide(bureau, only(bureau)["id"], "reverse")
+    assert status_of(bureau, lost.bill) == "OUTSTANDING"
+
+
+def test_a_reversed_payment_that_the_bank_lists_after_all_is_open_again(bureau: Any) -> None:
+    lost = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "reverse")
+    line = bureau.our_lines("icbc", D)[0]
+    next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])
+    item = only(bureau, id=told)
+    assert (item["class"], item["state"], item["proposal"]) == ("STATE_DIFFERS", "OPEN", "undo")
+    decide(bureau, told, "undo")
+    assert status_of(bureau, lost.bill) == "PAID"
+    decide(bureau, told, "accept")
+
+
+def test_a_late_reversal_is_joined_by_the_banks_own_line(bureau: Any) -> None:
+    first = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.next_day()
+    assert run(bureau)["state"] == "RECONCILED"
+    late = bureau.undo(first, code="R2")
+    item = only(bureau)
+    assert item["class"] == "LATE_REVERSAL"
+    line = bureau.our_lines("icbc", D)[0]
+    told = next_file(bureau, D + 1, lambda now: [*now, undoing(line, D + 1)._replace(
+        moment=str(late.moment), stan=late.stan)])  # fmt: skip
+    assert (told["exceptions_open"], sum(told["classes"].values())) == (1, 0)
+    decide(bureau, item["id"], "reverse")
+    assert status_of(bureau, first.bill) == "OUTSTANDING"
+    assert run(bureau, date=D + 1)["state"] == "RECONCILED"

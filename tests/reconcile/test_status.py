@@ -1,0 +1,121 @@
+"""What both sides have so far of each date, on the operator's screen: the ledger's figures, and the bank's 0500."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from shebao.ledger.day import moment_of
+from shebao.ledger.facts import KeyClass, Request
+from shebao.ledger.told import keep
+
+D = 20261123
+BOOKS = {"rcb": 100, "icbc": 200}
+
+
+def tell(bureau: Any, bank: str, date: int, payments: int, fen: int, reversals: int = 0, reversed_fen: int = 0) -> str:
+    """An 0500, decided by the ledger, and what it told kept as the daemon keeps it; the answer's code."""
+    totals = {74: f"{payments:010d}", 75: f"{reversals:010d}", 86: f"{fen:016d}", 87: f"{reversed_fen:016d}"}
+    net = fen - reversed_fen
+    totals |= {76: "0" * 10, 77: "0" * 10, 88: "0" * 16, 89: "0" * 16, 97: f"{'D' if net < 0 else 'C'}{abs(net):016d}"}
+    request = Request(
+        service="totals", book_id=BOOKS[bank], bank=bank, mti="0500", key_class=KeyClass.NONE, trace=0,
+        moment=moment_of(bureau.now_us), received_us=bureau.now_us, echo={}, date=date, totals=totals,
+    )  # fmt: skip
+    (answer,) = bureau.store.transact([request], lambda: bureau.now_us, lambda request, decision: b"")
+    keep(bureau.store, [answer.decision.told])
+    return str(answer.code)
+
+
+def of(bureau: Any, bank: str) -> Any:
+    return next(one for one in bureau.told("status", code=None) if one["bank"] == bank)
+
+
+def sums(payments: int, fen: int, reversals: int = 0, reversed_fen: int = 0) -> dict[str, int]:
+    told = {"payments": payments, "payments_fen": fen, "reversals": reversals, "reversals_fen": reversed_fen}
+    return {**told, "net_fen": fen - reversed_fen}
+
+
+@contextmanager
+def unchanged(bureau: Any) -> Iterator[None]:
+    """Whatever a bank tells, the exit status is what it was."""
+    before = bureau.type("status").exit_code
+    yield
+    assert bureau.type("status").exit_code == before
+
+
+def test_the_open_date_shows_what_the_ledger_has_before_anybody_tells(bureau: Any) -> None:
+    bureau.undo(bureau.pay("icbc"))
+    bureau.pay("icbc", fen=500)
+    told = of(bureau, "icbc")["open"]
+    assert told == {"date": "2026-11-23", "state": "OPEN", "ledger": sums(2, 12500, 1, 12000), "told": None}
+    shown = bureau.type("status").stdout
+    assert "2 笔 125.00 元, 冲正 reversals 1 笔 120.00 元 · 净额 net 5.00 元" in shown
+    assert "银行 0500 未报" in shown and "0500 与账不符" not in shown
+
+
+def test_a_bank_that_tells_the_same_agrees(any_bureau: Any) -> None:
+    bureau = any_bureau
+    bureau.pay("icbc")
+    with unchanged(bureau):
+        assert tell(bureau, "icbc", D, 1, 12000) == "00"
+    told = of(bureau, "icbc")["open"]["told"]
+    assert told == {
+        "at": "2026-11-23T09:00:00+08:00", "agrees": True, "bank": sums(1, 12000), "ledger": sums(1, 12000),
+        "gap": sums(0, 0),
+    }  # fmt: skip
+    assert "相符 agrees: 1 笔 120.00 元" in bureau.type("status").stdout
+    assert of(bureau, "rcb")["open"]["told"] is None
+
+
+@pytest.mark.parametrize(
+    ("told", "gap", "shown"),
+    [
+        ((3, 36000), (1, 12000), "差 gap 1 笔 120.00 元"),
+        ((1, 12000), (-1, -12000), "差 gap -1 笔 -120.00 元"),
+        ((2, 24001), (0, 1), "差 gap 0 笔 0.01 元"),
+        ((2, 24000, 1, 12000), (0, 0, 1, 12000), "差 gap 冲正 reversals 1 笔 120.00 元"),
+        ((3, 36000, 1, 1), (1, 12000, 1, 1), "差 gap 1 笔 120.00 元, 冲正 reversals 1 笔 0.01 元"),
+    ],
+)
+def test_a_difference_is_shown_with_both_numbers_and_decides_nothing(
+    bureau: Any, told: tuple[int, ...], gap: tuple[int, ...], shown: str
+) -> None:
+    bureau.pay("icbc")
+    bureau.pay("icbc")
+    with unchanged(bureau):
+        assert tell(bureau, "icbc", D, *told) == "95"
+    found = of(bureau, "icbc")
+    assert (found["open"]["told"]["gap"], found["balanced"]) == (sums(*gap), True)
+    screen = bureau.type("status").stdout
+    assert f"不符 differs: 银行 bank {told[0]:,} 笔" in screen and "账上 ledger 2 笔 240.00 元" in screen
+    assert shown in screen and "银行 0500 与账不符,请查看: icbc 2026-11-23" in screen
+
+
+def test_the_ledger_of_that_moment_is_compared_and_the_latest_telling_counts(bureau: Any) -> None:
+    bureau.pay("icbc")
+    tell(bureau, "icbc", D, 2, 24000)
+    bureau.pay("icbc")  # it was on its way
+    told = of(bureau, "icbc")["open"]
+    assert told["ledger"] == sums(2, 24000) and told["told"]["ledger"] == sums(1, 12000)
+    assert not told["told"]["agrees"]
+    bureau.now_us += 60_000_000
+    assert tell(bureau, "icbc", D, 2, 24000) == "00"
+    told = of(bureau, "icbc")["open"]["told"]
+    assert told["agrees"] and told["at"] == "2026-11-23T09:01:00+08:00"
+
+
+def test_of_a_reconciled_date_the_file_has_the_last_word(bureau: Any) -> None:
+    bureau.pay("icbc")
+    tell(bureau, "icbc", D, 2, 24000)
+    bureau.close("icbc")
+    assert "请查看: icbc 2026-11-23" in bureau.type("status").stdout
+    closed = of(bureau, "icbc")["dates"][0]
+    assert (closed["state"], closed["ledger"], closed["told"]["gap"]) == ("CLOSED", sums(1, 12000), sums(1, 12000))
+    bureau.deliver("icbc", D)
+    bureau.told("run", "--bank", "icbc")
+    screen = bureau.type("status").stdout
+    assert "请查看" not in screen and "差 gap 1 笔 120.00 元" in screen
