@@ -1,6 +1,6 @@
 """The papers of the end of the day in the store: bank files and their lines, exceptions, states of dates.
 
-The only module of the folder that writes tables, and the only one that knows their SQL besides `figures`. No write
+The only module of the folder that writes tables, and with `reports.queries` the only one that knows their SQL. No write
 holds a book's lock for long: lines are staged in chunks that nobody reads until the file is accepted.
 """
 

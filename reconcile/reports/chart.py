@@ -21,9 +21,8 @@ LABELS_MAX: Final = 16
 BAR_MAX: Final = 40.0
 STYLE: Final = (
     "<style>.grid{stroke:#d9dfe5}.bar{fill:#2f6f9f}.line{fill:none;stroke:#c8742b;stroke-width:2}"
-    # a variable font is drawn at its thinnest here: the stroke makes up for it
-    ".tick{font-size:13px;fill:#4a5561;stroke:#4a5561;stroke-width:.4px;font-family:'Noto Sans CJK SC'}"
-    ".yuan{fill:#a85a15;stroke:#a85a15}</style>"
+    # dark, since a variable font is drawn at its thinnest here
+    ".tick{font-size:13px;fill:#1d2733;font-family:'Noto Sans CJK SC'}.yuan{fill:#8f4d12}</style>"
 )
 
 

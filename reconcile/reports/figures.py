@@ -61,7 +61,7 @@ class Worklist(NamedTuple):
 
 
 class BankPart(NamedTuple):
-    """One bank in the period. `days` empty: it has no such date."""
+    """One bank in the period. `days` empty: it has no such date; `is_open`: nor is the period over for it."""
 
     bank: str
     name: str
@@ -76,11 +76,7 @@ class BankPart(NamedTuple):
     seal: str
     seal_date: int
     restored: list[tuple[int, str]]  # the books came back from a backup: when, and the next receipt
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the period is not over for it."""
-        return not self.days or self.days[-1].state == "OPEN"
+    is_open: bool
 
     @property
     def totals(self) -> Totals:
@@ -161,7 +157,8 @@ def bank_part(conn: Connection, key: str, name: str, book_id: int, period: Perio
     dates = {"book": book_id, "since": period.since, "until": period.until}
     (span,) = rows(conn, "span", **dates)
     first, last = span.first, max(span.first, span.last or 0)
-    listed = [r for r in shelf.exceptions(conn, book_id, last=period.until, states=LISTED)]
+    listed = shelf.exceptions(conn, book_id, last=period.until, states=LISTED)
+    book = shelf.book_of(conn, book_id)
     seal = rows(conn, "seal", book=book_id, last=last)
     return BankPart(
         key, name, book_id, first, last, span.seen or 0, [DateRow._make(row) for row in rows(conn, "days", **dates)],
@@ -169,6 +166,7 @@ def bank_part(conn: Connection, key: str, name: str, book_id: int, period: Perio
         [r for r in listed if r.date >= period.since], sum(r.date < period.since for r in listed),
         seal[0].seal.hex() if seal else "", seal[0].date if seal else 0,
         [(row.at_us, row.original_text) for row in rows(conn, "restores", book=book_id, first=first, last=last)],
+        book is None or book.open_date <= period.until,
     )  # fmt: skip
 
 

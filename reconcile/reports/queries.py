@@ -137,11 +137,11 @@ ORDER BY d.date
 """,
     ),
     "files": Query(
-        "The bank's accepted files of a period: their net is the other side of the reconciliation statement.",
+        "The bank's accepted files, but those about to be replaced: the other side of the reconciliation statement.",
         """
 SELECT date, payments, payments_fen, reversals, reversals_fen, payments_fen - reversals_fen AS net, classes_json
 FROM bank_file
-WHERE book_id = :book AND date BETWEEN :since AND :until
+WHERE book_id = :book AND date BETWEEN :since AND :until AND replaced_by = ''
 ORDER BY date
 """,
     ),

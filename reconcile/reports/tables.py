@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from shebao.ledger.day import time_of
 
-from ..words import money
 from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, iso
 from . import words
 from .chart import clock
@@ -35,10 +34,10 @@ PARTS: Final = "笔数按险种分项计,一张缴费单可有多项。 Counts a
 def tables(figures: Figures) -> list[Table]:
     """All of them."""
     f = figures
-    course = [] if f.period.unit == DAY else [_course(f)]
+    course, owed = ([], []) if f.period.unit == DAY else ([_course(f)], [_owed(f)])
     return [
         _by_bank(f), *course, _quarters(f), _by_type(f), _by_bank_and_type(f), _by_channel(f), _by_branch(f),
-        _by_office(f), _corrections(f), _results(f), _worklist(f), _exceptions(f), _money(f), _statement(f),
+        _by_office(f), _corrections(f), _results(f), _worklist(f), _exceptions(f), *owed, _money(f), _statement(f),
         _differences(f), _comparison(f), _accounts(f), _checks(f), _seals(f),
     ]  # fmt: skip
 
@@ -86,7 +85,8 @@ def _course(f: Figures) -> Table:
 
 
 def _by_type(f: Figures) -> Table:
-    rows = [(_named(words.TYPES, kind), line) for (kind,), line in lines(f.cube, "type", counted="parts").items()]
+    found = {(SUSPENSE,): Line(), **lines(f.cube, "type", counted="parts")}
+    rows = [(_named(words.TYPES, kind), found[kind,]) for (kind,) in sorted(found)]
     return _measured("type", "各险种", "By insurance type, yuan", Column("type", "险种", "type"), rows, PARTS)
 
 
@@ -202,8 +202,8 @@ def _worklist(f: Figures) -> Table:
 def _exceptions(f: Figures) -> Table:
     columns = (
         Column("id", "编号", "id", CODE), Column("class", "类别", "class", aside=True),
-        Column("state", "状态", "state"),
-        Column("bill", "缴费单", "bill", CODE, aside=True), Column("time", "交易时间", "time", CODE, aside=True),
+        Column("state", "状态", "state"), Column("bill", "缴费单", "bill", CODE, aside=True),
+        Column("time", "交易时间", "time", CODE, aside=True),
         Column("ledger", "账上", "ledger", MONEY, adds_up=False), Column("bank", "银行", "bank", MONEY, adds_up=False),
         Column("proposal", "建议", "proposal", aside=True),
     )  # fmt: skip
@@ -226,6 +226,22 @@ def sides(row: Row) -> tuple[int | None, int | None]:
     return ledger, bank
 
 
+def _owed(f: Figures) -> Table:
+    """Of a month or year, by bank."""
+    columns = (
+        Column("bank", "银行", "bank"), Column("due", "应划", "due", MONEY),
+        Column("received", "已划", "received", MONEY),
+        Column("missing", "未划", "missing", MONEY, sums=((1, 1), (-1, 2))),
+        Column("dates", "未划清日数", "dates not settled", COUNT),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for one in f.banks:
+        dues = [due for due in f.dues if due.bank == one.bank and due.date >= f.period.since]
+        due, received = sum(d.due for d in dues), sum(d.received for d in dues)
+        rows.append((_bank(one), due, received, due - received, sum(d.missing != 0 for d in dues)))
+    return Table("owed", "资金划拨合计", "Money due and received of the period, yuan", columns, rows, total=True)
+
+
 def _money(f: Figures) -> Table:
     """The period's dates, and whatever is still missing of earlier ones."""
     columns = (
@@ -244,13 +260,9 @@ def _money(f: Figures) -> Table:
         (names[d.bank], d.date, Text(*words.STATES[d.state]), d.due, d.received, d.missing, d.days_late)
         for d in wanted
     ]  # fmt: skip
-    sums = [d for d in f.dues if d.date >= f.period.since]
-    due, received = (money(sum(fen)) for fen in ([d.due for d in sums], [d.received for d in sums]))
-    note = (
-        f"本期应划 due {due},已划 received {received};另列往期未划清者,负数为多划。"
-        " Dates of earlier periods are listed while money is missing; negative is over."
-    )
-    return Table("money", "资金划拨", "Money due and received, yuan", columns, rows, total=True, note=note, shown=SHOWN)
+    note = "往期未划清者一并列出,负数为多划。 Earlier dates while money is missing; negative: over."
+    name = Text("资金划拨", "Money due and received by date, yuan")
+    return Table("money", *name, columns, rows, total=True, note=note, shown=SHOWN)
 
 
 def _statement(f: Figures) -> Table:

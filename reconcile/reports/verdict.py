@@ -110,7 +110,10 @@ def _balanced(figures: Figures) -> Verdict:
     missing = sum(max(0, one.missing) for one in of_period)
     late = list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0))
     names = {one.bank: one.name for one in figures.banks}
-    chinese, english = "账平:各银行逐笔相符,无待处理差异", "balanced: every item agrees with every bank"
+    chinese, english = "账平:与各银行逐笔核对,无待处理差异", "balanced: compared item by item, nothing is open"
+    if left := [abs(line.fen) for one in figures.statements for line in one.differences]:
+        chinese += f";结转或未入账差异 {len(left)} 笔 {money(sum(left))} 元"
+        english += f"; {len(left)} carried or left unbooked, {money(sum(left))} yuan"
     if not missing:
         return Verdict("good", chinese, english)
     chinese, english = f"{chinese};待划款 {money(missing)} 元", f"{english}; {money(missing)} yuan still to come"

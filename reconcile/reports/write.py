@@ -84,6 +84,7 @@ def summary(report: Report, folder: Path) -> dict[str, Any]:
         **of_period,
         "version": report.version,
         "as_of": report.as_of.isoformat(timespec="seconds"),
+        "operators": "declared" if report.declared else "os",
         "verdict": report.verdict._asdict(),
         "total": {**_wire(total[:4]), "corrections": total.corrections, "corrections_fen": total.corrections_fen,
                   "net": total.net},

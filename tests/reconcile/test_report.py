@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shebao.reconcile.reports.chart import chart, nice, short
-from shebao.reconcile.reports.words import money
+from shebao.reconcile.words import money
 
 D = 20261123
 

@@ -68,6 +68,17 @@ def test_corrections_stand_where_they_belong(bureau: Any) -> None:
     assert set(cube.corrections(made.cube)) == {"booked", "applied", "returned", "parked", "undone", "refunded"}
 
 
+def test_a_bank_that_joined_later_is_not_waited_for(bureau: Any) -> None:
+    for bank in BANKS:
+        bureau.close(bank)
+        bureau.deliver(bank, D)
+        bureau.type("run", "--bank", bank, "--date", str(D))
+    with bureau.store.writing() as conn:
+        conn.exec_driver_sql("DELETE FROM day WHERE book_id = 400 AND date = 20261123")
+    assert report(bureau).verdict.level == "good"
+    assert report(bureau, periods.of_day(20261125)).verdict.level == "wait", "that date is still to come"
+
+
 def test_a_month_and_a_year_are_their_days(bureau: Any) -> None:
     everything(bureau)
     bureau.next_day()
@@ -81,6 +92,9 @@ def test_a_month_and_a_year_are_their_days(bureau: Any) -> None:
         ("2026-11-23", day.total.net), ("2026-11-24", 4000),
     ]  # fmt: skip
     assert [(str(row[0]), row[-1]) for row in by_month.rows] == [("2026-11", net)]
+    (owed,) = (table for table in month.tables if table.key == "owed")
+    due = sum(one.due for one in month.figures.dues)
+    assert owed.totals()[1:4] == (due, 5000, due - 5000)
     spans = {span.english: line.net for span, line in next_day.comparisons}
     assert spans == {
         "this date": 4000, "day before": day.total.net, "same day last week": 0, "month to date": net,
@@ -105,6 +119,9 @@ def test_the_statement_explains_the_banks_net_or_the_verdict_says_so(bureau: Any
         conn.exec_driver_sql("UPDATE bank_file SET payments_fen = payments_fen + 1 WHERE book_id = 300")
     made = report(bureau)
     assert made.verdict.level == "bad" and made.verdict.english.startswith("NOT RIGHT: ccb")
+    with bureau.store.writing() as conn:
+        conn.exec_driver_sql("UPDATE bank_file SET replaced_by = 'another' WHERE book_id = 300")
+    assert report(bureau).verdict.english.endswith("the file of ccb is awaited"), "one about to be replaced is no file"
 
 
 def test_what_does_not_add_up_is_not_right(bureau: Any) -> None:
@@ -141,7 +158,7 @@ def test_a_day_of_nothing_is_a_day(any_bureau: Any) -> None:
         assert any_bureau.type("run", "--bank", bank, "--date", str(D)).exit_code == 0
     told = any_bureau.told("report")
     assert told["verdict"]["level"] == "good" and told["total"]["net"] == 0
-    assert told["tables"]["type"] == [] and len(told["tables"]["bank"]) == 4
+    assert [row["type"] for row in told["tables"]["type"]] == ["挂账 suspense"] and len(told["tables"]["bank"]) == 4
     for name in told["files"]:
         with open(name, "rb") as file:  # noqa: PTH123
             assert file.read(4)
