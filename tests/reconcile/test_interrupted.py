@@ -1,4 +1,4 @@
-"""A run that is killed between any two of its transactions, or overtaken by another: the next one ends where it would."""
+"""A run that is killed between any two of its transactions, or overtaken by another: the next one mends it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check(bureau: Any, bank: str) -> None:
 @each_bank
 @pytest.mark.parametrize("committed", [False, True], ids=["before it", "after its commit"])
 def test_killed_at_every_transaction_in_turn(bureau: Any, bank: str, monkeypatch: Any, committed: bool) -> None:
-    """Each run gets one transaction further than the last; until one accepts the file, nothing is to be seen of them."""
+    """Each run gets one transaction further than the last; until one accepts the file, nothing is seen of them."""
     desk, run = prepared(bureau, bank, monkeypatch)
     days, kills = f"SELECT state FROM day WHERE date = {D} AND book_id = {BANKS[bank]}", 0
     while True:

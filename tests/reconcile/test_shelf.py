@@ -20,7 +20,7 @@ def test_the_books_lines_at_once_are_the_detail_lines(any_bureau: Any, monkeypat
     monkeypatch.setattr(reading, "TEXT_LINES", at_once)
     bureau = any_bureau
     for date in (D, D + 1):
-        kept, first, second = (bureau.pay("icbc") for _ in range(3))
+        _, first, second = (bureau.pay("icbc") for _ in range(3))
         void = bureau.undo(second, "void")
         bureau.undo(first)
         bureau.undo(void)
@@ -47,7 +47,8 @@ def test_what_was_staged_and_never_accepted_goes_in_pieces(bureau: Any, monkeypa
     bureau.close("icbc")
     bureau.deliver("icbc", D)
     bureau.told("run", "--bank", "icbc")
-    lines = frame([(D, n, "P", "20261123090000", "000001", "", "", "", "3" * 20, 1, "", "01", "", "") for n in range(7)])
+    one = ("P", "20261123090000", "000001", "", "", "", "3" * 20, 1, "", "01", "", "")
+    lines = frame((D, n, *one) for n in range(7))
     day = 86_400_000_000
     with bureau.store.writing() as conn:
         for staged_us in (5, bureau.now_us - 2 * day, bureau.now_us - 7):
