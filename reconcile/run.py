@@ -19,7 +19,7 @@ from shebao.codecs.statement import StatementSpec
 from . import shelf
 from .inbox import BankFile, folder_of, read_bank_file
 from .items import frame
-from .match import OTHER_DATES, counts, match
+from .match import OTHER_DATES, counts, late_lines, match
 from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, blocks, changes, findings, iso
 
 SEEN: Final = 2 * OTHER_DATES  # an item 7 dates away may itself have its counterpart 7 dates further
@@ -104,8 +104,10 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     stored = shelf.exceptions(conn, book_id, *shelf.around(date, OTHER_DATES))
     ours_to_touch = [r for r in stored if r.item_class not in FROM_THE_WIRE]
     touched = [r for r in ours_to_touch if r.date == date or r.state in LISTED or r.moved_fen]
-    bills = pl.concat([here.filter(~pl.col("plain"))["bill"], pl.Series("bill", [r.bill for r in touched], pl.String)])
-    bills = bills.unique()
+    bills = pl.concat([
+        here.filter(~pl.col("plain"))["bill"], late_lines(bank, late)["bill"],
+        pl.Series("bill", [r.bill for r in touched], pl.String),
+    ]).unique()
     of_them = pl.col("bill").is_in(bills.implode())
     wide = [frame([])] if bills.is_empty() else _around(conn, book_id, date, bills)
     ours = pl.concat([ledger.filter(of_them), *wide])

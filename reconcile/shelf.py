@@ -23,7 +23,7 @@ from .items import LINE_SCHEMA, frame
 from .worklist import NOT_BLOCKING, UNDECIDED, Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
-STAGED: Final = 4000  # lines of a file that one stages: as quick, since nothing is judged
+STAGED: Final = 2000  # lines of a file that one stages: as quick, since nothing is judged
 WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
 
 
