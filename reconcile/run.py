@@ -124,8 +124,9 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     late = shelf.late_reversals(conn, book_id)
     here = match(ledger, bank, late)
     stored = shelf.exceptions(conn, book_id, *shelf.around(date, OTHER_DATES))
+    told_late = late_lines(bank, late)
     bills = pl.concat([
-        here.filter(~pl.col("plain"))["bill"],
+        here.filter(~pl.col("plain"))["bill"], told_late["bill"],
         pl.Series("bill", [r.bill for r in stored if _is_touched(r, date)], pl.String),
     ]).unique()
     of_them = pl.col("bill").is_in(bills.implode())
@@ -142,7 +143,7 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     found = [row for row in findings(items, ours, theirs, book_id, now_us) if row.date in accepted]
     mine = [row for row in stored if row.bill in known and row.date in accepted]
     to_write = changes(mine, found)
-    joined = late_lines(bank, late).join(late, on=["moment", "stan"], how="inner")
+    joined = told_late.join(late, on=["moment", "stan"], how="inner")
     of_the_wire = shelf.exceptions_of(conn, book_id, joined["exception_id"].to_list())
     to_write.changed.extend(answered(of_the_wire, joined, bank))
     before = {row.id: row for row in (*stored, *of_the_wire)}

@@ -32,7 +32,7 @@ from shebao.codecs.columns import StatementContext, StatementLine, StatementSpec
 from shebao.codecs.dialect import load_dialect
 from shebao.codecs.numbers import mod_11_10
 from shebao.codecs.statement import file_names, sm3_hex, totals_of, write, write_control
-from shebao.ledger import schema
+from shebao.ledger import schema, sqlite
 from shebao.ledger.day import CST, us_of
 from shebao.ledger.journal import GENESIS
 from shebao.ledger.store import migrate, open_store
@@ -222,6 +222,23 @@ def child(folder: Path, layout: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def watch(command: list[str], books: Path) -> dict[str, Any]:
+    """What the child tells, and how long somebody who wants the write lock, as a payment does, waited at most."""
+    probe, waited = sqlite.connect(books), 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            began = time.perf_counter()
+            sqlite.begin_immediate(probe)
+            waited = max(waited, time.perf_counter() - began)
+            probe.execute("ROLLBACK")
+            time.sleep(0.01)
+        out = process.stdout.read() if process.stdout else ""
+    probe.close()
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return {**json.loads(out), "waited": waited}
+
+
 def told(layout: str, size: int, count: int, one: dict[str, Any]) -> Iterator[str]:
     spent, whole, bare = one["spent"], one["whole"], one["bare"]
     rest = [whole[n] - sum(phase[n] for phase in spent.values()) for n in (0, 1)]
@@ -231,7 +248,8 @@ def told(layout: str, size: int, count: int, one: dict[str, Any]) -> Iterator[st
     ratios = [", ".join(f"{whole[n] / below[n]:.2f}" for n in (0, 1)) for below in (bare, with_reading)]
     yield f"       to a bare join, {_both(bare)}: {ratios[0]}; to that with the reading: {ratios[1]} (clock, processor)"
     peak, locks, longest = one["peak_kib"] / 2**20, one["locks"], [f"{1000 * held:.0f} ms" for held in one["longest"]]
-    yield f"       peak {peak:.2f} GiB; longest of {locks} locks {longest[0]} ({longest[1]}), commit and all"
+    yield f"       peak {peak:.2f} GiB; longest of {locks} locks {longest[0]} ({longest[1]}), its checkpoint with it"
+    yield f"       another who wants the lock waited at most {1000 * one['waited']:.0f} ms"
     yield f"       {json.dumps({name: n for name, n in one['classes'].items() if n})}"
 
 
@@ -260,9 +278,8 @@ def main() -> None:
             shutil.rmtree(work, ignore_errors=True)
             shutil.copytree(books, work)
             size = deliver(work, spec_of(LAYOUTS[layout]), chosen.lines, chosen.odd)
-            command = [sys.executable, "-P", __file__, "--child", str(work), layout]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            print(*told(layout, size, chosen.lines, json.loads(out)), sep="\n", flush=True)
+            one = watch([sys.executable, "-P", __file__, "--child", str(work), layout], work / "books.db")
+            print(*told(layout, size, chosen.lines, one), sep="\n", flush=True)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 

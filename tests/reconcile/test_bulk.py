@@ -137,9 +137,33 @@ def test_entries_in_a_strange_place_are_left_to_the_xml_reader(old, new):
     assert at_once("boc", detail.replace(old, new, 1), None) is None
 
 
+class Endless(BytesIO):
+    """A document of which one text never ends; counts what was asked of it."""
+
+    given = 0
+
+    def read(self, size=-1):
+        assert size > 0
+        self.given += size
+        return super().read(size) or b"x" * size
+
+
+@pytest.mark.parametrize("behind", [b"<MsgId>", b"<Tp>TERMINAL</Tp><Ref>", b"<Ntry>", b"</Ntry>"])
+def test_a_text_without_end_is_given_up_early(behind):
+    """C69: neither way keeps what no column can hold; text that is no element's own is skipped as far as 2 GiB."""
+    detail, _ = written("boc", [PAID])
+    begins = detail[: detail.index(behind) + len(behind)]
+    source = Endless(begins)
+    with pytest.raises(NotPlain):
+        read_plain(source, SPECS["boc"], "boc", D, None)
+    assert source.given <= 3 * bulk.BLOCK_BYTES
+    if b"Ntry" not in behind:
+        *_, last = read(SPECS["boc"], "boc", D, Endless(begins))
+        assert "too long" in str(last)
+
+
 TEXT = st.text(st.characters(codec="gb18030", exclude_characters="|") | st.sampled_from(" <&>',"), max_size=8)
-FIRST, LAST = datetime(1, 1, 1), datetime(9999, 1, 1)  # noqa: DTZ001  as a statement tells them
-MOMENTS = st.datetimes(FIRST, LAST).map(lambda at: f"{at:%Y%m%d%H%M%S}".zfill(14))
+MOMENTS = st.datetimes().map(lambda at: f"{at:%Y%m%d%H%M%S}".zfill(14))
 STANS = st.integers(0, 999999).map("{:06d}".format)
 NUMBERS = st.integers(0, 10**20 - 1).map("{:020d}".format)
 

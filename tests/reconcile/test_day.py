@@ -185,6 +185,31 @@ def test_suspense_and_late_reversals_are_listed_from_the_wire(any_bureau: Any) -
     assert (told["classes"], told["exceptions_open"], told["state"]) == (ZERO, 1, "CLOSED")
 
 
+def test_a_late_reversal_told_once_more_is_a_duplicate_in_its_own_date(bureau: Any) -> None:
+    """The bank's first line for it joins the exception from the wire, whichever date is run first."""
+    paid = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.told("run", "--bank", "icbc")
+    first = bureau.next_day()
+    late = bureau.undo(paid, code="R2")
+    line = bureau.our_lines("icbc", D)[0]
+    its_own = line._replace(
+        kind="R", moment=str(late.moment), stan=late.stan, original_moment=line.moment, original_stan=line.stan
+    )
+    bureau.close("icbc")
+    second = bureau.next_day()
+    bureau.close("icbc")
+    for date in (first, second):
+        bureau.deliver("icbc", date, lines=[its_own._replace(date=date)])
+    bureau.told("run", "--bank", "icbc", "--date", str(second))
+    bureau.told("run", "--bank", "icbc", "--date", str(first), code=None)
+    again = bureau.told("run", "--bank", "icbc", "--date", str(second), code=1)
+    assert again["classes"] == {**ZERO, "DUPLICATE": 1}
+    duplicate = next(one for one in bureau.told("exceptions") if one["class"] == "DUPLICATE")
+    assert (duplicate["date"], duplicate["bank_line"]["kind"]) == (f"{second // 10000}-11-25", "R")
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(bureau: Any) -> None:
     bureau.pay("icbc")
     bureau.close("icbc")

@@ -128,19 +128,79 @@ def test_a_file_of_another_bank_or_date(bureau: Any, bank: str) -> None:
     assert refused(bureau, bank)
 
 
-@pytest.mark.parametrize("bank", ["rcb", "icbc", "ccb"])
+@pytest.mark.parametrize("bank", BANKS)
 def test_bytes_of_another_encoding(bureau: Any, bank: str) -> None:
     path = day_with(bureau, bank)
     edit(path, lambda b: b.replace(b"T0000001", b"T000000\xff", 1))
     bureau.seal(path)
-    assert "line 2" in refused(bureau, bank)[0]
+    first = next(n for n, line in enumerate(path.read_bytes().splitlines(), 1) if b"\xff" in line)
+    assert f"line {first}" in refused(bureau, bank)[0]
 
 
-def test_a_cut_file(bureau: Any) -> None:
-    path = day_with(bureau, "icbc")
-    edit(path, lambda b: b[: b.rindex(b"9000000")])
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_cut_file(bureau: Any, bank: str) -> None:
+    """Cut behind whole lines, so that each line is right and the end is missing; the flag and the digest are right."""
+    path = day_with(bureau, bank)
+    whole = path.read_bytes().splitlines(keepends=True)
+    last = max(n for n, line in enumerate(whole) if b"3301102611010" in line)
+    path.write_bytes(b"".join(whole[:last]))
     bureau.seal(path)
-    assert refused(bureau, "icbc")
+    assert refused(bureau, bank)
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_an_empty_file(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    path.write_bytes(b"")
+    bureau.seal(path)
+    assert "empty" in refused(bureau, bank)[0]
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_whatever_was_refused_the_right_file_is_taken(bureau: Any, bank: str) -> None:
+    path = day_with(bureau, bank)
+    good = path.read_bytes()
+    for bad in (b"", good[:-30], good + good, good.replace(b"20261123", b"20261122")):
+        path.write_bytes(bad)
+        bureau.seal(path)
+        refused(bureau, bank)
+    path.write_bytes(good)
+    bureau.seal(path)
+    assert bureau.told("run", "--bank", bank)["classes"]["MATCHED"] == 3
+
+
+FORMULAS = ("=1+1", "@SUM(A1)", "+8613800000001", "-2")
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_text_that_looks_like_a_formula_stays_what_it_is(bureau: Any, bank: str) -> None:
+    """C71: a file between machines; nothing is put before it, and it comes back as it went."""
+    for text in FORMULAS:
+        asked = bureau.request(bank, "payment", "0200", bureau.bill(), 12000)
+        assert bureau.ask(asked._replace(branch=text, terminal=text[:8])) == ["00"]
+    bureau.close(bank)
+    assert [one.branch for one in bureau.our_lines(bank, D)] == list(FORMULAS)
+    path: Path = bureau.deliver(bank, D)
+    if bank == "ccb":
+        assert all(f",{text[:8]},{text},".encode() in path.read_bytes() for text in FORMULAS)
+    assert bureau.told("run", "--bank", bank)["classes"]["MATCHED"] == len(FORMULAS)
+    kept = bureau.rows("SELECT branch, terminal FROM bank_line ORDER BY line")
+    assert kept == [(text, text[:8]) for text in FORMULAS]
+
+
+def test_a_day_without_payments_of_all_banks(bureau: Any) -> None:
+    """C67: cut over, each file read back as the bank's own, run and reported."""
+    for bank in BANKS:
+        bureau.close(bank)
+    for bank in BANKS:
+        path: Path = bureau.deliver(bank, D)
+        ours = bureau.folder_of("outbox", bank, D) / path.name
+        path.write_bytes(ours.read_bytes())  # to the byte
+        bureau.seal(path)
+        told = bureau.told("run", "--bank", bank)
+        assert (told["state"], told["exceptions_open"], sum(told["classes"].values())) == ("SETTLED", 0, 0)
+    assert bureau.type("report").exit_code == 0
+    assert bureau.type("status").exit_code == 0
 
 
 DOCTYPES = {

@@ -17,7 +17,7 @@ from shebao.codecs.statement import write, write_control
 from shebao.ledger.day import CST
 from shebao.reconcile.inbox import lines_of
 from shebao.reconcile.items import frame
-from shebao.reconcile.match import CLASSES, counts, late_lines, match
+from shebao.reconcile.match import CLASSES, _items, counts, late_lines, match
 
 D, NEXT, LATER = 20261123, 20261124, 20261202
 BILL, OTHER = "33011026112300000010", "33011026112300000028"
@@ -331,10 +331,20 @@ def check_the_money(ledger, bank, late):
         assert net(bank, date) - net(ledger, date) == accounted(ledger, bank, late, date), date
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(several([100]), several([100, 100, 90]), LATES)
 def test_every_fen_of_every_date_is_accounted_for(ledger, bank, late):
     check_the_money(ledger, bank, late)
+
+
+@settings(max_examples=25, deadline=None)
+@given(several([100]), several([100, 100, 90]), st.integers(0, 4))
+def test_bills_that_agree_end_as_the_whole_matching_says(ledger, bank, agreeing):
+    """The short way is not another way."""
+    same = [line(key=20 + n, bill=f"330110261199{n:08d}", rrn="R1") for n in range(agreeing)]
+    ours, theirs = frame([*ledger, *same]), frame([*bank, *same[::-1]])
+    whole = _items(ours, theirs, late_lines(theirs, None))
+    assert set(match(ours, theirs).rows()) == set(whole.rows()) and len(match(ours, theirs)) == len(whole)
 
 
 @pytest.mark.slow
