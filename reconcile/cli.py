@@ -214,6 +214,8 @@ def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
             _print_so_far(out, "    ", d.so_far)
         if one.open_date:
             _print_so_far(out, f"{iso(one.open_date.date)} OPEN · ", one.open_date)
+        if one.waiting:
+            out.print(f"    待复核 {one.waiting:,} waiting for a second person", soft_wrap=True)
         if one.next:
             out.print(f"    [bold]→ {one.next}[/]", soft_wrap=True)
 

@@ -19,6 +19,7 @@ from shebao.ledger.facts import Day, ToldTotals
 from shebao.ledger.told import told_of
 
 from . import shelf
+from .decisions import waiting
 from .inbox import folder_of, is_there
 from .words import money
 from .worklist import CHINESE, LISTED, Row, iso
@@ -62,7 +63,7 @@ class Closed(NamedTuple):
     closed_us: int
     out: bool  # our file is complete in the outbox
     there: bool  # theirs is complete in the inbox
-    matched: int | None  # None: not run yet
+    matched: int | None  # None: not run yet, or to be run again with the file that replaces it
     open: int  # exceptions that someone has to decide
     carried: int
     suspense: int
@@ -83,6 +84,7 @@ class BankStatus(NamedTuple):
     open_date: SoFar | None  # None: the bank has no book yet
     dates: list[Closed]  # the latest closed date last
     next: str  # what to type next; empty: nothing
+    waiting: int = 0  # proposals that wait for a second person
 
     @property
     def balanced(self) -> bool:
@@ -117,7 +119,8 @@ def bank_status(
         _closed(d, _so_far(d, told), state_dir, bank, spec, files.get(d.date), rows.get(d.date, [])) for d in wanted
     ]
     open_date = next((_so_far(d, told) for d in every if d.date == book.open_date), None)
-    return BankStatus(bank, name, open_date, dates, _next(bank, dates))
+    held = len(waiting(conn, book_id))
+    return BankStatus(bank, name, open_date, dates, _next(bank, dates, held), held)
 
 
 def _so_far(day: Day, told: Mapping[int, ToldTotals]) -> SoFar:
@@ -131,18 +134,18 @@ def _closed(
     rows: list[Row],
 ) -> Closed:  # fmt: skip
     name, _ = file_names(spec, bank, day.date)
-    waiting = [r for r in rows if blocks(r)]
+    blocking = [r for r in rows if blocks(r)]
     return Closed(
         so_far, day.closed_us or 0,
         (folder_of(state_dir, "outbox", bank, day.date) / f"{name}.ok").is_file(),
         is_there(folder_of(state_dir, "inbox", bank, day.date), spec, bank, day.date),
-        file.classes.get("MATCHED", 0) if file else None,
-        len(waiting), sum(r.state == "CARRIED" for r in rows), sum(r.item_class == "SUSPENSE" for r in rows),
-        {c: n for c in CHINESE if (n := sum(r.item_class == c for r in waiting))},
+        file.classes.get("MATCHED", 0) if file and not file.replaced_by else None,
+        len(blocking), sum(r.state == "CARRIED" for r in rows), sum(r.item_class == "SUSPENSE" for r in rows),
+        {c: n for c in CHINESE if (n := sum(r.item_class == c for r in blocking))},
     )  # fmt: skip
 
 
-def _next(bank: str, dates: list[Closed]) -> str:
+def _next(bank: str, dates: list[Closed], held: int) -> str:
     for one in dates:
         if not one.out:
             return f"reconcile close --bank {bank} --date {iso(one.date)}"
@@ -151,7 +154,7 @@ def _next(bank: str, dates: list[Closed]) -> str:
             return f"reconcile run --bank {bank} --date {iso(one.date)}"
     if any(one.open for one in dates):
         return f"reconcile exceptions --bank {bank}"
-    return ""
+    return f"reconcile funds --bank {bank}" if held else ""
 
 
 def since(closed_us: int) -> str:
@@ -166,6 +169,7 @@ def as_json(one: BankStatus) -> dict[str, Any]:
         "open": _so_far_json(one.open_date) if one.open_date else None,
         "balanced": one.balanced,
         "exceptions_open": one.open,
+        "waiting": one.waiting,
         "next": one.next,
         "dates": [
             {
