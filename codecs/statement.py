@@ -23,7 +23,8 @@ from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives import hashes
 
-from .camt import around_camt, read_camt, write_camt
+from .camt import around_camt, read_camt
+from .camtout import write_camt
 from .columns import (
     FILE_BYTES_MAX,
     LineFault,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from shebao.codecs import camt, xmlfile
+from shebao.codecs.camtout import NAMESPACE
 from shebao.codecs.statement import read, totals_of, write
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent.parent / "data" / "camt.053.001.08.xsd"))
@@ -85,11 +86,11 @@ def test_another_writers_habits(kit):
     """Prefixes, white space, comments, extra elements and a byte-order mark mean the same document."""
     document = kit.written("boc", kit.DAY)[0]
     tree = etree.fromstring(document)
-    prefixed = etree.Element(tree.tag, nsmap={"c": camt.NAMESPACE})
+    prefixed = etree.Element(tree.tag, nsmap={"c": NAMESPACE})
     prefixed.extend(tree)
     for entry in prefixed.iter("{*}Ntry"):
         entry.append(etree.Comment("Ntry"))
-        etree.SubElement(entry, f"{{{camt.NAMESPACE}}}AddtlNtryInf").text = "备注"
+        etree.SubElement(entry, f"{{{NAMESPACE}}}AddtlNtryInf").text = "备注"
     etree.indent(prefixed)
     pretty = b"\xef\xbb\xbf" + etree.tostring(prefixed, encoding="UTF-8", xml_declaration=True)
     assert b"<c:Ntry>\n" in pretty
@@ -242,7 +243,7 @@ class Stream(io.RawIOBase):
     ],
 )
 def test_what_never_ends_is_refused_early(kit, head, unit, wanted):
-    stream = Stream(f'<Document xmlns="{camt.NAMESPACE}">'.encode() + head, unit)
+    stream = Stream(f'<Document xmlns="{NAMESPACE}">'.encode() + head, unit)
     faults = kit.split(read(kit.SPECS["boc"], "boc", kit.DATE, stream))[1]
     assert wanted in str(faults[-1])
     assert stream.given < 1 << 22
@@ -250,7 +251,7 @@ def test_what_never_ends_is_refused_early(kit, head, unit, wanted):
 
 def test_ever_new_names_are_refused(kit):
     names = b"".join(b"<a%d/>" % number for number in range(20000))
-    assert "too many different" in told(kit, f'<Document xmlns="{camt.NAMESPACE}">'.encode() + names)[0]
+    assert "too many different" in told(kit, f'<Document xmlns="{NAMESPACE}">'.encode() + names)[0]
 
 
 def test_a_file_above_2_gib(kit, monkeypatch):
