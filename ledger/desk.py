@@ -124,7 +124,8 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
     corrected = case.corrected_fen + fen
     after = case._replace(
         state=AFTER.get(proposal.action, "DECIDED"), proposal="" if is_undo else proposal.action,
-        corrected_fen=corrected, left_fen=case.gap_fen + case.answer_fen - corrected,
+        corrected_fen=corrected,
+        left_fen=0 if proposal.action == "carry" else case.gap_fen + case.answer_fen - corrected,
         decided_seq=0 if is_undo else book.next_seq, decided_date=0 if is_undo else book.open_date,
         payment_seq=effects.payment.seq if effects.payment is not None else 0,
     )  # fmt: skip

@@ -143,44 +143,58 @@ def _again(old: Row, row: Row) -> Row:
         id=old.id, opened_us=old.opened_us, corrected_fen=old.corrected_fen, left_fen=old.left_fen,
         decided_seq=old.decided_seq, decided_date=old.decided_date, payment_seq=old.payment_seq,
     )  # fmt: skip
-    if old.state == DECIDED:
-        same = old._replace(
-            gap_fen=row.gap_fen, moved_fen=row.moved_fen, answer_date=row.answer_date, answer_fen=row.answer_fen
-        )
-        if same.remaining_fen in (0, old.left_fen):
-            return same
-        item_class = AMOUNT_DIFFERS if row.amount != old.amount else STATE_DIFFERS
-        return _reopened(as_found, old, item_class)
-    same_money = (old.amount, old.gap_fen) == (row.amount, row.gap_fen)
-    if old.state in LISTED and row.state == "OPEN" and same_money:
-        if old.item_class == row.item_class:
-            return as_found._replace(state=old.state, proposal=old.proposal)
-        if old.decided_seq:  # its class is by what was decided, as `_reopened` found it
-            return old._replace(bank_json=row.bank_json, moved_fen=row.moved_fen)
-    if old.decided_seq and row.state == "OPEN" and as_found.remaining_fen == old.left_fen:
+    if old.state == DECIDED or old.corrected_fen:
+        return _beside_decision(old, as_found)
+    same = (old.item_class, old.amount, old.gap_fen) == (row.item_class, row.amount, row.gap_fen)
+    if old.state in LISTED and row.state == "OPEN" and same:
+        return as_found._replace(state=old.state, proposal=old.proposal)
+    if old.decided_seq and old.left_fen and row.state == "OPEN" and as_found.remaining_fen == old.left_fen:
         return as_found._replace(state=DECIDED)  # the line that was decided on is back
     return as_found
 
 
-def _reopened(row: Row, old: Row, item_class: str) -> Row:
+def _beside_decision(old: Row, as_found: Row) -> Row:
+    """A row about which something was decided, or is booked: it waits as long as what is booked does not fit."""
+    same = old._replace(
+        gap_fen=as_found.gap_fen, moved_fen=as_found.moved_fen, answer_date=as_found.answer_date,
+        answer_fen=as_found.answer_fen,
+    )
+    fits = same.remaining_fen == 0 or (old.decided_seq > 0 and same.remaining_fen == old.left_fen)
+    if old.state == DECIDED and fits:
+        return same
+    if not old.corrected_fen:
+        return as_found  # nothing is booked: it is what the matching says
+    if fits:
+        return as_found._replace(state=DECIDED if old.decided_seq else "CLOSED")  # the line that was decided on is back
+    if old.state in LISTED and (old.amount, old.remaining_fen) == (as_found.amount, same.remaining_fen):
+        return same._replace(bank_json=as_found.bank_json)  # its class is by what was decided, as `_reopened` found it
+    return _reopened(as_found, old)
+
+
+def _reopened(row: Row, old: Row, item_class: str = "") -> Row:
     """A decided row whose lines are not what was decided on; what its decision booked is the ledger's side now."""
-    ledger = row.ledger_json
-    if old.payment_seq and old.bank_json:
+    ledger = row.ledger_json or old.ledger_json
+    if old.state != DECIDED and old.ledger_json:
+        ledger = old.ledger_json  # as this told it the first time
+    elif old.payment_seq and old.bank_json:
         ledger = _told({**json.loads(old.bank_json), "date": old.date}, True, file_line=False)
+    if not item_class:
+        booked = json.loads(ledger)["amount"] if ledger else old.amount
+        item_class = AMOUNT_DIFFERS if row.amount != booked else STATE_DIFFERS
     return row._replace(item_class=item_class, state="OPEN", proposal="", ledger_json=ledger)
 
 
 def _gone(old: Row) -> Row:
     """A stored row whose item is not found any more."""
     row = old._replace(moved_fen=0, gap_fen=0, answer_date=0, answer_fen=0)
-    if old.state == DECIDED:
-        if row.remaining_fen in (0, old.left_fen):
-            return row
-        gone = row._replace(bank_json="") if row.remaining_fen < 0 else row
-        return _reopened(gone, old, LEDGER_ONLY if row.remaining_fen < 0 else STATE_DIFFERS)
-    if old.decided_seq and old.state in LISTED and row.remaining_fen:
+    if old.state == DECIDED and row.remaining_fen in (0, old.left_fen):
+        return row
+    if not row.remaining_fen:
+        return row._replace(state="CLOSED") if old.state in LISTED else row
+    if old.state in LISTED and row.remaining_fen == old.remaining_fen:
         return row  # it is open since its lines changed, and still waits
-    return row._replace(state="CLOSED") if old.state in LISTED else row
+    gone = row._replace(bank_json="") if row.remaining_fen < 0 else row
+    return _reopened(gone, old, LEDGER_ONLY if row.remaining_fen < 0 else STATE_DIFFERS)
 
 
 def decided_counts(pure: Mapping[str, int], found: Iterable[Row], rows: Iterable[Row], date: int) -> dict[str, int]:
@@ -191,7 +205,7 @@ def decided_counts(pure: Mapping[str, int], found: Iterable[Row], rows: Iterable
     counted = dict(pure)
     by_key = {row.item_key: row for row in found if row.date == date}
     for row in rows:
-        if not row.decided_seq or row.state == "CLOSED" or row.item_class not in counted:
+        if not (row.decided_seq or row.corrected_fen) or row.state == "CLOSED" or row.item_class not in counted:
             continue
         item = by_key.get(row.item_key)
         counted[row.item_class] += 1
@@ -218,7 +232,7 @@ def answered(stored: Iterable[Row], late: pl.DataFrame, bank: pl.DataFrame) -> l
 
 def difference(row: Row) -> int:
     """Fen in question: of AMOUNT_DIFFERS what the two sides are apart, else the item's amount."""
-    if row.item_class != "AMOUNT_DIFFERS":
+    if row.item_class != "AMOUNT_DIFFERS" or not (row.ledger_json and row.bank_json):
         return row.amount
     ours, theirs = json.loads(row.ledger_json), json.loads(row.bank_json)
     return abs(int(theirs["amount"]) - int(ours["amount"])) or row.amount

@@ -116,6 +116,9 @@ def test_what_the_bank_takes_back_later_opens_a_booked_decision_again(paid: Any)
     assert (told["exceptions_open"], sum(told["classes"].values())) == (0, 0)
     item = only(paid, id=paid.told_id)
     assert (item["state"], item["proposal"], run_state(paid)) == ("OPEN", "undo", "CLOSED")
+    for date in (D + 1, D):  # a run again forgets nothing of it
+        run(paid, date=date)
+        assert (only(paid, id=paid.told_id), run_state(paid)) == (item, "CLOSED")
     decide(paid, paid.told_id, "undo")
     assert status_of(paid, paid.only) == "OUTSTANDING"
     decide(paid, paid.told_id, "accept")
@@ -190,3 +193,43 @@ def test_a_late_reversal_is_joined_by_the_banks_own_line(bureau: Any) -> None:
     decide(bureau, item["id"], "reverse")
     assert status_of(bureau, first.bill) == "OUTSTANDING"
     assert run(bureau, date=D + 1)["state"] == "RECONCILED"
+
+
+def test_a_line_that_changes_twice_under_a_booked_decision(paid: Any) -> None:
+    """C75: what was booked stays the ledger's side, whatever comes after."""
+    for amount in (11900, 11800, 12100):
+        replace(paid, lambda lines, fen=amount: [*lines, strange(lines[0], paid.only, amount=fen)])
+        item = only(paid, id=paid.told_id)
+        assert (item["class"], item["amount"], item["ledger"]["amount"]) == ("AMOUNT_DIFFERS", amount, 12000)
+    replace(paid, list)
+    assert only(paid, id=paid.told_id)["class"] == "LEDGER_ONLY"
+    told = replace(paid, lambda lines: [*lines, strange(lines[0], paid.only)])
+    assert (told["state"], told["exceptions_open"], told["classes"]["BANK_ONLY"]) == ("RECONCILED", 0, 1)
+
+
+def test_an_accepted_booking_that_is_undone_again_still_waits(paid: Any) -> None:
+    """Undoing the later decision leaves the booking of the first one, so the item is no item that closes by itself."""
+    replace(paid, list)
+    decide(paid, paid.told_id, "accept")
+    assert run(paid)["state"] == "RECONCILED"
+    decide(paid, paid.told_id, "undo")
+    item = only(paid, id=paid.told_id)
+    assert (item["state"], item["class"]) == ("OPEN", "LEDGER_ONLY")
+    assert run(paid)["exceptions_open"] == 1
+    decide(paid, paid.told_id, "reverse")
+    assert status_of(paid, paid.only) == "OUTSTANDING"
+
+
+def test_a_carried_line_that_goes_and_comes_back_is_not_decided(bureau: Any) -> None:
+    bureau.only = bureau.bill()
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], bureau.only)])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "carry")
+    replace(bureau, list)
+    assert not listed(bureau)
+    replace(bureau, lambda lines: [*lines, strange(lines[0], bureau.only)])
+    assert only(bureau, id=told)["state"] == "OPEN"

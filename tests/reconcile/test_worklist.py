@@ -83,3 +83,4 @@ def test_default_proposal(row: Row, payable: bool, next_in: bool, action: str) -
 def test_what_is_in_question() -> None:
     differs = ROW._replace(item_class="AMOUNT_DIFFERS", ledger_json='{"amount": 12000}', bank_json='{"amount": 11900}')
     assert (difference(ROW), difference(differs)) == (12000, 100)
+    assert difference(differs._replace(ledger_json="")) == 12000
