@@ -29,6 +29,7 @@ from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
 from .run import Refused
+from .words import money
 from .workdays import read_workdays
 from .worklist import iso
 
@@ -325,7 +326,7 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     _print(found)
     for one in held:
         told = here_.office.told(one.book_id, one.id)
-        what = f"{ACTION_WORDS[one.action]} {format_yuan(one.amount)} {one.reference or one.bill}".strip()
+        what = f"{ACTION_WORDS[one.action]} {money(one.amount)} {one.reference or one.bill}".strip()
         click.echo(f"待复核 waits for a second person: {told} {what} by {one.maker}")
     return DONE
 
@@ -338,6 +339,6 @@ def _print(found: list[fund_lines.Line]) -> None:
     ):  # fmt: skip
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for one in found:
-        sums = (format_yuan(fen) for fen in (one.due, one.received, one.missing))
+        sums = (money(fen) for fen in (one.due, one.received, one.missing))
         table.add_row(one.bank, iso(one.date), one.state, *sums, str(one.days_late or ""))
     console().print(table)
