@@ -119,8 +119,11 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
         return effects
     clearing = f"clearing:{book.bank}"
     fen = sum(t.amount * ((t.debit == clearing) - (t.credit == clearing)) for t in effects.transfers)
-    shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),) if fen else ()
     is_undo = proposal.action == "undo"
+    shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),) if fen else ()
+    if is_undo:  # where the decision counted, whatever line the bank has told or taken back since
+        undone = facts.shares[case.book_id, case.decided_seq]
+        shares = tuple(one._replace(seq=book.next_seq, fen=-one.fen) for one in undone)
     corrected = case.corrected_fen + fen
     after = case._replace(
         state=AFTER.get(proposal.action, "DECIDED"), proposal="" if is_undo else proposal.action,

@@ -118,8 +118,9 @@ def _same_funds(office: Office, one: Proposal) -> int:
         return 0
     with office.desk.read() as conn:
         rows = _proposals(conn, one.book_id, proposal.c.reference == one.reference)
-    if one.action == "refund":
-        rows = [row for row in rows if row.action == "refund" and row.bill == one.bill and row.state == WAITING]
+    if one.action in ("refund", "replace"):  # done once, it may be done again: a refund undone, a file put back
+        same = one.action, one.bill, one.dates
+        rows = [row for row in rows if (row.action, row.bill, row.dates) == same and row.state == WAITING]
     cancelled = max((row.seq for row in rows if row.action == "cancel" and row.state == APPROVED), default=0)
     standing = [
         row for row in rows

@@ -116,7 +116,8 @@ def late_lines(bank: pl.DataFrame, late: pl.DataFrame | None) -> pl.DataFrame:
     """The bank's own lines (LATE_SCHEMA) of reversals, of payments and of voids, that the wire answered `R2`.
 
     `late` has the columns moment, stan: each has an exception from the wire. The bank's first line for it joins that
-    exception and is no item; told once more, it is one.
+    exception and is no item; told once more, it is one. With a column answer_date, one that is joined already (not 0)
+    has its line in that date.
     """
     if late is None or late.is_empty() or bank.is_empty():
         return pl.DataFrame(schema=LATE_SCHEMA)
@@ -124,7 +125,10 @@ def late_lines(bank: pl.DataFrame, late: pl.DataFrame | None) -> pl.DataFrame:
     answers = (pl.col("kind") == "R") | (~undoes & (pl.col("original_stan") != ""))
     key = ["moment", "stan"]
     mine = late.select(*key, id=pl.int_range(pl.len()))
-    told = bank.filter(answers).join(late, on=key, how="semi").sort("date", "line").with_row_index("id")
+    told = bank.filter(answers).join(late, on=key, how="inner")
+    if "answer_date" in late.columns:
+        told = told.filter((pl.col("answer_date") == 0) | (pl.col("answer_date") == pl.col("date")))
+    told = told.select(bank.columns).unique(["date", "line"]).sort("date", "line").with_row_index("id")
     found = told.join(ranked_pairs(mine, told, key).select(id="id_right"), on="id", how="semi")
     fen = pl.when(undoes).then(-pl.col("amount")).otherwise(pl.col("amount"))
     named = found.with_columns(bank_date="date", bank_line="line", fen=fen)

@@ -143,9 +143,11 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     found = [row for row in findings(items, ours, theirs, book_id, now_us) if row.date in accepted]
     mine = [row for row in stored if row.bill in known and row.date in accepted]
     to_write = changes(mine, found)
-    joined = told_late.join(late, on=["moment", "stan"], how="inner")
-    of_the_wire = shelf.exceptions_of(conn, book_id, joined["exception_id"].to_list())
-    to_write.changed.extend(answered(of_the_wire, joined, bank))
+    listed = pl.concat([bank.filter(~of_them), theirs])
+    joined = late_lines(listed, late).join(late.drop("answer_date"), on=["moment", "stan"], how="inner")
+    known_here = late.filter(pl.col("answer_date") == date)["exception_id"]
+    of_the_wire = shelf.exceptions_of(conn, book_id, {*joined["exception_id"], *known_here})
+    to_write.changed.extend(answered(of_the_wire, joined, listed))
     before = {row.id: row for row in (*stored, *of_the_wire)}
     rows = _standing(before.values(), to_write, date)
     money = money_on(conn, book_id, date)

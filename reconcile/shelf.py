@@ -157,16 +157,17 @@ def exceptions_of(conn: Connection, book_id: int, numbers: Collection[int]) -> l
 
 
 def late_reversals(conn: Connection, book_id: int) -> pl.DataFrame:
-    """moment and STAN of the reversals that were answered R2, and their exceptions."""
+    """moment and STAN of the reversals that were answered R2, their exceptions, and where the bank's lines stand."""
     query = (
-        select(event.c.trace, exception.c.id)
+        select(event.c.trace, exception.c.id, exception.c.answer_date)
         .join(exception, and_(exception.c.book_id == event.c.book_id, exception.c.seq == event.c.seq))
         .where(exception.c.book_id == book_id, exception.c.item_class == "LATE_REVERSAL")
     )
-    rows = [(f"20{trace:018d}", number) for trace, number in conn.execute(query)]
+    rows = [(f"20{trace:018d}", number, date) for trace, number, date in conn.execute(query)]
     return pl.DataFrame(
-        [(told[:14], told[14:], number) for told, number in rows],
-        schema={"moment": pl.String, "stan": pl.String, "exception_id": pl.Int64}, orient="row",
+        [(told[:14], told[14:], number, date) for told, number, date in rows],
+        schema={"moment": pl.String, "stan": pl.String, "exception_id": pl.Int64, "answer_date": pl.Int32},
+        orient="row",
     )  # fmt: skip
 
 

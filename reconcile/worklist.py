@@ -156,8 +156,8 @@ def _again(old: Row, row: Row) -> Row:
 def _beside_decision(old: Row, as_found: Row) -> Row:
     """A row about which something was decided, or is booked: it waits as long as what is booked does not fit."""
     same = old._replace(
-        gap_fen=as_found.gap_fen, moved_fen=as_found.moved_fen, answer_date=as_found.answer_date,
-        answer_fen=as_found.answer_fen,
+        gap_fen=as_found.gap_fen, moved_fen=as_found.moved_fen, ledger_date=as_found.ledger_date,
+        answer_date=as_found.answer_date, answer_fen=as_found.answer_fen,
     )
     fits = same.remaining_fen == 0 or (old.decided_seq > 0 and same.remaining_fen == old.left_fen)
     if old.state == DECIDED and fits:
@@ -215,16 +215,24 @@ def decided_counts(pure: Mapping[str, int], found: Iterable[Row], rows: Iterable
 
 
 def answered(stored: Iterable[Row], late: pl.DataFrame, bank: pl.DataFrame) -> list[Row]:
-    """Exceptions of late reversals, with the bank's own lines for them (`match.late_lines`, with exception_id)."""
-    rows = {row.id: row for row in stored if row.item_class == "LATE_REVERSAL"}
-    lines = {(line["date"], line["line"]): line for line in bank.iter_rows(named=True)} if late.height else {}
+    """Exceptions of late reversals, with the bank's own lines for them (`match.late_lines`, with exception_id).
+
+    stored: those that have a line now, or had one where it is not any more. What was decided before its line came, or
+    went, and does not fit it, is open again.
+    """
+    told = {one["exception_id"]: one for one in late.iter_rows(named=True)}
+    lines = {(line["date"], line["line"]): line for line in bank.iter_rows(named=True)} if told else {}
     changed = []
-    for one in late.iter_rows(named=True):
-        row = rows.get(one["exception_id"])
-        if row is None:
+    for row in stored:
+        if row.item_class != "LATE_REVERSAL":
             continue
-        told = _told(lines[one["bank_date"], one["bank_line"]], False, file_line=True)
-        after = row._replace(answer_date=one["bank_date"], answer_fen=one["fen"], bank_json=told)
+        one = told.get(row.id)
+        after = row._replace(answer_date=0, answer_fen=0, bank_json="")
+        if one is not None:
+            line = _told(lines[one["bank_date"], one["bank_line"]], False, file_line=True)
+            after = row._replace(answer_date=one["bank_date"], answer_fen=one["fen"], bank_json=line)
+        if row.state == DECIDED and after.remaining_fen not in (0, row.left_fen):
+            after = after._replace(state="OPEN", proposal="")
         if after != row:
             changed.append(after)
     return changed

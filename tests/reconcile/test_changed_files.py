@@ -233,3 +233,38 @@ def test_a_carried_line_that_goes_and_comes_back_is_not_decided(bureau: Any) -> 
     assert not listed(bureau)
     replace(bureau, lambda lines: [*lines, strange(lines[0], bureau.only)])
     assert only(bureau, id=told)["state"] == "OPEN"
+
+
+def test_a_file_is_put_back_that_was_replaced(paid: Any) -> None:
+    """The same replacement asked for again is a new one, once the first was done."""
+    first = replace(paid, list)
+    replace(paid, lambda lines: [*lines, lines[0]])
+    assert replace(paid, list) == first
+
+
+def test_the_banks_line_of_a_late_reversal_goes_and_comes_back(bureau: Any) -> None:
+    """What the line answered is open again without it, and every date's statement holds (`run` checks it)."""
+    first = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.next_day()
+    run(bureau)
+    late = bureau.undo(first, code="R2")
+    line = bureau.our_lines("icbc", D)[0]
+    told = undoing(line, D)._replace(moment=str(late.moment), stan=late.stan)
+    item = only(bureau)["id"]
+    replace(bureau, lambda lines: [*lines, told])
+    decide(bureau, item, "reverse")
+    assert run(bureau)["state"] == "SETTLED"  # nothing is due
+    replace(bureau, list)
+    assert only(bureau, id=item)["state"] == "OPEN"
+    run(bureau)
+    decide(bureau, item, "undo")
+    decide(bureau, item, "accept")
+    assert run(bureau)["state"] == "RECONCILED"
+    next_file(bureau, D + 1, lambda lines: [*lines, told._replace(date=D + 1)])
+    assert only(bureau, id=item)["state"] == "OPEN"  # accepted, and then the bank's own line shows it paid out
+    next_file(bureau, D + 2, lambda lines: [*lines, told._replace(date=D + 2)])  # told once more: an item of its own
+    assert {one["class"] for one in listed(bureau)} == {"LATE_REVERSAL", "DUPLICATE"}
+    decide(bureau, item, "reverse")
+    assert status_of(bureau, first.bill) == "OUTSTANDING"

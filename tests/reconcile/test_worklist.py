@@ -47,6 +47,12 @@ def test_what_is_found_in_another_date_closes_and_moves_the_due() -> None:
     assert gone.moved_fen == 0
 
 
+def test_what_is_found_in_another_date_after_it_was_decided_moves_the_due_too() -> None:
+    moved = ROW._replace(item_class="OTHER_DATE", state="CLOSED", ledger_date=20261125, moved_fen=12000, gap_fen=0)
+    _, (row,) = changes([STORED._replace(state="DECIDED", gap_fen=12000, left_fen=12000, decided_seq=9)], [moved])
+    assert (row.state, row.item_class, row.ledger_date, row.moved_fen) == ("DECIDED", "BANK_ONLY", 20261125, 12000)
+
+
 def test_what_the_wire_opened_is_left_alone() -> None:
     assert changes([STORED._replace(item_class="SUSPENSE", item_key="")], []) == ([], [])
 
