@@ -120,10 +120,9 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
     clearing = f"clearing:{book.bank}"
     fen = sum(t.amount * ((t.debit == clearing) - (t.credit == clearing)) for t in effects.transfers)
     is_undo = proposal.action == "undo"
-    shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),) if fen else ()
-    if is_undo:  # where the decision counted, whatever line the bank has told or taken back since
-        undone = facts.shares[case.book_id, case.decided_seq]
-        shares = tuple(one._replace(seq=book.next_seq, fen=-one.fen) for one in undone)
+    shares = _undone_shares(facts, case, book.next_seq) if is_undo else ()
+    if fen and not is_undo:
+        shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),)
     corrected = case.corrected_fen + fen
     after = case._replace(
         state=AFTER.get(proposal.action, "DECIDED"), proposal="" if is_undo else proposal.action,
@@ -133,6 +132,15 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
         payment_seq=effects.payment.seq if effects.payment is not None else 0,
     )  # fmt: skip
     return Outcome(effects._replace(case=after), shares)
+
+
+def _undone_shares(facts: Facts, case: ExceptionItem, seq: int) -> tuple[Share, ...]:
+    """Where the decision counted; but what the bank took back since, in the date of that line, which it answers."""
+    is_taken_back = case.answer_fen < 0 and case.item_class != cases.LATE_REVERSAL
+    undone = facts.shares[case.book_id, case.decided_seq]
+    return tuple(
+        one._replace(seq=seq, fen=-one.fen, date=case.answer_date if is_taken_back else one.date) for one in undone
+    )
 
 
 def _wrong_state(case: ExceptionItem, proposal: Proposal) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from shebao_clerks import WHY, D, approve, decide, listed, only, run, status_of, strange
+from shebao_sums import differences, due
 
 from shebao.codecs.columns import StatementLine
 from shebao.ledger.day import add_days
@@ -121,6 +122,8 @@ def test_what_the_bank_takes_back_later_opens_a_booked_decision_again(paid: Any)
         assert (only(paid, id=paid.told_id), run_state(paid)) == (item, "CLOSED")
     decide(paid, paid.told_id, "undo")
     assert status_of(paid, paid.only) == "OUTSTANDING"
+    assert [due(paid, 200, date) for date in (D, D + 1)] == [24000, -12000]  # it answers the later line
+    assert not differences(paid, 200, D) and not differences(paid, 200, D + 1)
     decide(paid, paid.told_id, "accept")
     assert run_state(paid) == "RECONCILED"
 
