@@ -4,3 +4,7 @@
 was right; `runner` plays thousands. Unlike the rest of the simulators it imports the switch: it is not a bank's
 program but a place for the daemon to live in.
 """
+
+import os
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # worlds run beside each other, and their files are small

@@ -56,5 +56,17 @@ def mod_11_10(digits: str) -> str:
     return str((11 - product) % 10)
 
 
+def written(text: str) -> datetime:
+    """The moment of YYYYMMDDhhmmss."""
+    year, *rest = (int(part) for part in (text[:4], *(text[at : at + 2] for at in range(4, 14, 2))))
+    month, day, hour, minute, second = rest
+    return EPOCH.replace(year, month, day, hour, minute, second)
+
+
+def as_date(told: int) -> Date:
+    """The date of YYYYMMDD."""
+    return Date(told // 10000, told // 100 % 100, told % 100)
+
+
 def check_digit_ok(number: str) -> bool:
     return len(number) == 20 and number.isdigit() and mod_11_10(number[:19]) == number[19]

@@ -19,17 +19,16 @@ from shebao.ledger.verify import verify
 from ..statements import BadFile, read_day
 from .almanac import as_int
 from .core import Place
+from .passbook import BRANCH, TERMINAL
 from .said import DetailLine
 from .stage import MASTER
-
-TERMINAL, BRANCH = "T0000001", "330110000BR0001"  # of every message (`messages.Order`)
 
 
 def examine(world: Place) -> None:
     """Everything that must hold once all is quiet."""
     tables = sqlite3.connect(world.scene.folder / "world.db")
     try:
-        for look in (_bills, _payments, _accounts, _dates, _exceptions, _acknowledged):
+        for look in (_bills, _payments, _accounts, _dates, _money, _acknowledged):
             for fault in look(world, tables):
                 world.judge.fault(fault)
     finally:
@@ -54,12 +53,15 @@ def _bills(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
 
 
 def _payments(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
-    rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense FROM payment")
-    stored = Counter((r, b, a, d, s == "LIVE", bool(x)) for r, b, a, d, s, x in rows)
+    rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense, on_bill FROM payment")
+    stored = Counter((r, b, a, d, s if s in ("LIVE", "REFUNDED") else "", bool(x), o) for r, b, a, d, s, x, o in rows)
     told = Counter(
-        (world.model.receipt_text(t.receipt), t.bill, t.amount, as_int(t.date), t.live, t.suspense)
+        (
+            world.model.receipt_text(t.receipt), t.bill, t.amount, as_int(t.date),
+            "LIVE" if t.live else "REFUNDED" if t.refunded else "", t.suspense, t.onto,
+        )
         for t in world.model.taken
-    )
+    )  # fmt: skip
     for row in (stored - told):
         yield f"a payment in the books that the model has not: {row}"
     for row in (told - stored):
@@ -79,8 +81,14 @@ def _accounts(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
     funds: Counter[str] = Counter()
     for taken in world.model.taken:
         if taken.live and not taken.suspense:
-            funds.update({f"fund:{kind}": fen for kind, fen in world.model.bills[taken.bill].parts})
-    stored = Counter({name: -fen for name, fen in balances.items() if name.startswith("fund:") and fen})
+            funds.update({f"fund:{kind}": fen for kind, fen in world.model.bills[taken.pays].parts})
+    for bank in world.scene.settings.banks:
+        funds[f"refund:{bank}"] = world.purse.refund[bank]
+        funds[f"special:{bank}"] = -world.model.special[bank]
+    funds.update({f"treasury:{kind}": -fen for kind, fen in world.purse.treasury.items()})
+    funds = Counter({name: fen for name, fen in funds.items() if fen})
+    names = ("fund:", "refund:", "special:", "treasury:")
+    stored = Counter({name: -fen for name, fen in balances.items() if name.startswith(names) and fen})
     if stored != funds:
         yield f"funds are {dict(stored)}, by the model {dict(funds)}"
 
@@ -99,11 +107,9 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
         for day, row in zip(dates, rows, strict=True):
             if list(row[2:]) != world.model.sums.get((bank, day), [0, 0, 0, 0]):
                 yield f"{bank} {day}: totals {row[2:]}, by the model {world.model.sums.get((bank, day))}"
-            if (row[1] == "OPEN") != (day == world.model.open[bank]):
-                yield f"{bank} {day} is {row[1]}"
-            agreed = (bank, day) in world.model.agreed
-            if (row[1] in ("RECONCILED", "SETTLED")) != agreed:
-                yield f"{bank} {day} is {row[1]}, by the model it is {'' if agreed else 'not '}agreed upon"
+            right = "OPEN" if day == world.model.open[bank] else world.purse.state(bank, day)
+            if row[1] != right:
+                yield f"{bank} {day} is {row[1]}, by the model {right}"
             like = f"{day:%y%m%d}{one.number}%"
             found = tables.execute("SELECT receipt FROM payment WHERE receipt LIKE ? ORDER BY receipt", (like,))
             serials = [int(number[10:19]) for (number,) in found]
@@ -111,19 +117,41 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
                 yield f"{bank} {day}: receipts {serials} have a gap"
 
 
-def _exceptions(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _money(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+    """What is due and received for each date, exception by exception; and the statement of each that was run."""
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
-    rows = tables.execute("SELECT book_id, item_class, state, date, bill, amount FROM exception")
-    stored = Counter((names[book], *rest) for book, *rest in rows)
-    told = Counter(
-        (item.bank, item.kind, "OPEN" if item.is_open else "CLOSED", as_int(item.date), item.bill, item.amount)
-        for item in world.model.items
-    )
-    for (bank, day), line in world.model.lost.items():
-        kind = "LEDGER_ONLY" if line.kind == "P" and not line.original_stan else "STATE_DIFFERS"
-        told[bank, kind, "OPEN", as_int(day), line.bill, line.amount] += 1
-    if stored != told:
-        yield f"exceptions that the model has not {stored - told}, that the books have not {told - stored}"
+    due: Counter[tuple[str, int, int]] = Counter()
+    received: Counter[tuple[str, int]] = Counter()
+    for book, date, side, fen, number in tables.execute(
+        "SELECT share.book_id, share.date, side, fen, exception_id FROM share JOIN ruling USING (book_id, seq)"
+    ):
+        if side == "due":
+            due[names[book], date, number] += fen
+        else:
+            received[names[book], date] += fen
+    purse = world.purse
+    right = Counter({(bank, as_int(day), number): fen for (bank, day, number), fen in purse.corrected.items() if fen})
+    if Counter({key: fen for key, fen in due.items() if fen}) != right:
+        yield f"corrections of dues are {due}, by the model {right}"
+    came = Counter({(bank, as_int(day)): fen for (bank, day), fen in purse.received.items() if fen})
+    if Counter({key: fen for key, fen in received.items() if fen}) != came:
+        yield f"received is {received}, by the model {came}"
+    for bank in world.scene.settings.banks:
+        world.cases.read(bank, False)
+        days = world.model.dates[bank]
+        between = sum(purse.due(bank, day) - purse.received[bank, day] for day in days)
+        if between != world.model.clearing[bank]:
+            yield f"clearing:{bank} is {world.model.clearing[bank]}, due less received {between}"
+        held = sum(t.amount for t in world.model.taken if t.bank == bank and t.held == "OPEN")
+        if held != world.model.in_suspense[bank]:
+            yield f"suspense:{bank} is {world.model.in_suspense[bank]}, its open items {held}"
+    for (bank, day), file in purse.files.items():
+        if (bank, day) not in purse.replacing and file.net != purse.due(bank, day) + purse.between(bank, day):
+            yield f"{day} of {bank}: the bank's net is {file.net}, due and differences are other"
+    states = {(names[book], number): state for book, number, state in tables.execute(
+        "SELECT book_id, id, state FROM proposal")}  # fmt: skip
+    if states != {key: one.state for key, one in purse.asked.items()}:
+        yield f"proposals are {states}, by the model {[(key, one.state) for key, one in purse.asked.items()]}"
 
 
 def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
@@ -151,7 +179,7 @@ def _files(world: Place) -> Iterator[str]:
                 yield f"{bank} {day}: {fault}"
                 continue
             found = [line._replace(line=0) for line in lines]
-            told = [_as_written(world, day, one) for one in world.model.lines.get((bank, day), [])]
+            told = [as_written(world, day, one) for one in world.model.lines.get((bank, day), [])]
             if found != told:
                 yield f"the file of {bank} {day} has {found}, by the model {told}"
 
@@ -179,7 +207,7 @@ def signed_last(log: Path) -> int:
     return int(lines[-1].split()[4]) if lines else 0
 
 
-def _as_written(world: Place, day: Date, one: DetailLine) -> StatementLine:
+def as_written(world: Place, day: Date, one: DetailLine) -> StatementLine:
     """The line that must stand in the file of its date."""
     original = ("", "") if one.original is None else (f"{one.original[0]:%Y%m%d%H%M%S}", one.original[1])
     return StatementLine(

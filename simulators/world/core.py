@@ -6,12 +6,14 @@ by that the judge knows it in the books. What a bank thinks of to say is in `dee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date as Date
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from shebao.codecs.errors import Unreadable
+from shebao.codecs.statement import StatementLine
 from shebao.ledger.store import Store
 
 from .. import messages
@@ -27,6 +29,12 @@ from .plan import Plan
 from .said import KEPT, Said
 from .stage import Scene
 from .timeline import Timeline, Wall
+
+if TYPE_CHECKING:  # they know the world
+    from .cases import Cases
+    from .decided import Bench
+    from .passbook import Passbook
+    from .purse import Purse
 
 # Codes that are told for good; after the others a bank asks again.
 FINAL: Final = frozenset({*KEPT, "12", "30", "31", "40", "94", "95"})
@@ -46,6 +54,11 @@ class Place(Protocol):
     nodes: list[Node]
     cores: list[Core]
     operator: Store  # an operator's own way into the books
+    cases: Cases
+    purse: Purse
+    bench: Bench
+    passbooks: Mapping[str, Passbook]
+    versions: dict[tuple[str, Date], list[list[StatementLine]]]  # of a date's file, as they came
     healing: bool
 
     def connect(self, core: Core) -> tuple[Wire, Node] | None: ...
@@ -157,6 +170,8 @@ class Core:
         if sent.flaw == "mac":
             frame = frame[:-1] + bytes([frame[-1] ^ 1])
         one.end = line.wire.send(frame)
+        if not sent.tries:
+            sent.said_at = self.now()
         sent.tries.append(one)
         line.messages.append(one)
         if not one.ignored:
@@ -202,6 +217,7 @@ class Core:
             self.place.timeline.later(2.0, line.has_its_place)
         if one.sent.answer not in FINAL:
             one.sent.answer = code
+            one.sent.day = decoded.fields.get(15, "") if code == "00" else ""
         return None
 
     def now(self) -> datetime:

@@ -96,12 +96,13 @@ class Judge:
 
     def _share_fairly(self, node: Node, served: Counter[str]) -> None:
         """A bank that has enough waiting gets its share of a full batch (rule 9)."""
+        when = node.formed_at if node.state != "stopping" else min(node.formed_at, node.stopping_at)
         waiting = Counter(
             one.sent.said.bank
             for line in self.lines()
-            if line.node is node and self._all_submitted(line, node.formed_at)
+            if line.node is node and self._all_submitted(line, when)
             for one in line.outstanding.values()
-            if one.began_at < 0 and not one.local and not one.ignored and self._was_there(one, node.formed_at)
+            if one.began_at < 0 and not one.local and not one.ignored and self._was_there(one, when)
             if not one.wire.wrote_since(one.wire.arrived_at(one.end)[0])  # type: ignore[index]  # it was there
         )
         for bank, left in waiting.items():

@@ -8,10 +8,12 @@ and the model tells the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from shebao.codecs.framing import Framer
 
+from .almanac import EPOCH
 from .network import Wire
 from .said import Expected, Said
 
@@ -41,6 +43,8 @@ class Sent:
     tries: list[Transmission] = field(default_factory=list)
     answer: str = ""  # DE39 of a final answer
     receipt: str = ""
+    day: str = ""  # DE15 of 00
+    said_at: datetime = EPOCH  # by the bank's clock, when it was first sent
 
     @property
     def reply_mti(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from . import deeds, evening, office
+from . import clerks, deeds, evening, office
 from .core import Core, Place
 from .lines import BankLine
 from .node import Node
@@ -346,4 +346,5 @@ _MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
     "burst": _burst,
     "crowd": _crowd,
     "bank's file": evening.bank_file,
+    "clerks": clerks.act,
 }

@@ -9,12 +9,10 @@ sign-on, format) is not here but in `lines`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date as Date
 from datetime import datetime, timedelta
 from typing import Final
-
-from shebao.codecs.statement import StatementLine
 
 from .almanac import check_digit_ok, cst, due_date, mod_11_10, nearest, nearest_date
 from .questions import inquire, totals
@@ -44,10 +42,9 @@ class Model:
         self.serials: Counter[tuple[str, Date]] = Counter()
         self.clearing: Counter[str] = Counter()
         self.in_suspense: Counter[str] = Counter()
+        self.special: Counter[str] = Counter()
         self.items: list[Item] = []
-        self.agreed: set[tuple[str, Date]] = set()  # bank's file accepted, nothing undecided
-        self.accepted: dict[tuple[str, Date], list[StatementLine]] = {}  # files
-        self.lost: dict[tuple[str, Date], StatementLine] = {}  # the line that a date's file lacks
+        self.is_agreed: Callable[[str, Date], bool] = lambda bank, day: False  # the end of the day's model says
         self.sums: dict[tuple[str, Date], list[int]] = {}
         self.lines: dict[tuple[str, Date], list[DetailLine]] = {}
         self.ways: Counter[str] = Counter()
@@ -128,11 +125,13 @@ class Model:
     def _pay(self, said: Said, key: tuple[datetime, str]) -> Expected:
         if (said.bank, PAY, *key) in self.before:
             return self.way("pay R1 reversed before", "R1")
-        known = next((t for t in self._of(said.bank, key) if t.advised and t.bill == said.bill), None)
-        if known is not None and known.live:
-            return self.way("pay 00 told by advice", "00", date=known.date, receipt=known.receipt)
+        told = [t for t in self._of(said.bank, key) if (t.advised or t.booked) and t.bill == said.bill]
+        known = next((t for t in told if t.stands), None)
         if known is not None:
-            return self.way("pay R1 advice undone", "R1")
+            way = "pay 00 told by booking" if known.booked else "pay 00 told by advice"
+            return self.way(way, "00", date=known.date, receipt=known.receipt)
+        if told:
+            return self.way("pay R1 booking undone" if told[0].booked else "pay R1 advice undone", "R1")
         return self._pay_a_bill(said, key)
 
     def _pay_a_bill(self, said: Said, key: tuple[datetime, str]) -> Expected:
@@ -144,8 +143,8 @@ class Model:
         status = self.status[said.bill]
         if status == "PAID":
             return self.way("pay B1", "B1", tags=self.where(said.bank, said.bill))
-        if status == "WITHDRAWN":
-            return self.way("pay B2 withdrawn", "B2")
+        if status in ("WITHDRAWN", "REFUNDED"):
+            return self.way(f"pay B2 {status.lower()}", "B2")
         if key[0].date() > bill.last_day:
             return self.way("pay B2 expired", "B2")
         if bill.owner_only and not self._is_owner(said, bill):
@@ -173,10 +172,12 @@ class Model:
         if (said.bank, PAY, *key) in self.before:
             return self.way("advice R1 reversed before", "R1")
         paid = [t for t in self._of(said.bank, key) if not t.advised and t.bill == said.bill]
-        if any(t.live for t in paid):
-            return self.way("advice told again", "00", date=paid[0].date, receipt=paid[0].receipt)
+        known = next((t for t in paid if t.stands), None)
+        if known is not None:
+            way = "advice told again of a booking" if known.booked else "advice told again"
+            return self.way(way, "00", date=known.date, receipt=known.receipt)
         told = self.told.get((said.bank, "pay", *key))
-        spoilt = told is not None and told.proc == PAY and told.bill == said.bill
+        spoilt = bool(paid) or (told is not None and told.proc == PAY and told.bill == said.bill)
         bill = self.bills.get(said.bill)
         good = bill is not None and check_digit_ok(said.bill) and self.payable(bill, key[0].date())
         if good and not spoilt and bill is not None and bill.amount == said.amount:
@@ -213,14 +214,18 @@ class Model:
             return self.way("void 00 of a decline", "00", date=self.open[said.bank])
         if not isinstance(found, Taken) or found.bill != said.bill:
             return self.way("void 25", "25")
+        if found.booked:
+            return self.way("void R2 of a booking", "R2")
         if found.date != self.open[said.bank]:
             return self.way("void R2", "R2")
         done = {"date": self.open[said.bank], "receipt": found.receipt}
-        if not found.live:
+        if not found.stands:
             self.voids.append(Voided(said.bank, key, None))
             return self.way("void 00 undone already", "00", **done)
         if found.amount != said.amount:
             return self.way("void 13", "13")
+        if found.is_disposed_of:
+            return self.way("void R2 of what is decided", "R2")
         self._give_back(found, "V", key, now)
         self.voids.append(Voided(said.bank, key, found, self.open[said.bank], said.amount))
         return self.way("void 00", "00", **done)
@@ -242,13 +247,16 @@ class Model:
         if isinstance(found, Told):
             return self.way("reversal 00 of a decline", "00", **done)
         assert isinstance(found, Taken)
-        if not found.live:
+        if not found.stands:
             return self.way("reversal 00 undone already", "00", **done)
         if found.amount != said.amount:
             return self.way("reversal 13", "13")
-        if (found.bank, found.date) in self.agreed:
+        if found.is_disposed_of:
+            return self._too_late("reversal R2 of what is decided", said.bank, found)
+        if self.is_agreed(found.bank, found.date):
             return self._too_late("reversal R2", said.bank, found)
         way = "reversal 00 of suspense" if found.suspense else "reversal 00"
+        way = "reversal 00 of a booking" if found.booked else way
         self._give_back(found, "R", key, now)
         return self.way(way, "00", **done)
 
@@ -260,9 +268,9 @@ class Model:
             return self.way("unvoid 00 nothing to undo", "00", **done)
         if void.amount != said.amount:
             return self.way("unvoid 13", "13")
-        if void.date is not None and (void.bank, void.date) in self.agreed:
-            return self._too_late("unvoid R2", said.bank, taken)
-        void.undone, taken.live = True, True
+        if void.date is not None and self.is_agreed(void.bank, void.date):
+            return self._too_late("unvoid R2", said.bank, taken, void)
+        void.undone, taken.live, taken.undone_by = True, True, None
         way = "unvoid 00"
         bill = self.bills.get(taken.bill)
         if taken.suspense or bill is None or not self.payable(bill, taken.moment.date()):
@@ -286,7 +294,12 @@ class Model:
         if first not in ("pay", "advice"):
             return None
         seen: Told | str | None = None
-        for kind in (first, "advice" if first == "pay" else "pay"):
+        for kind in ("pay", "booked", "advice") if first == "pay" else ("advice", "pay", "booked"):
+            if kind == "booked":
+                booked = [t for t in self._of(said.bank, theirs) if t.booked] if proc == PAY else []
+                if booked:
+                    return next((t for t in booked if t.stands), booked[0])
+                continue
             told = self.told.get((said.bank, kind, *theirs))
             if told is None:
                 continue
@@ -298,22 +311,27 @@ class Model:
                 done = [v for v in self.voids if (v.bank, v.key) == (said.bank, theirs)]
                 return done[0] if done else Voided(said.bank, theirs, None)
             else:
-                mine = [t for t in self._of(said.bank, theirs) if t.bill == told.bill]
-                mine.sort(key=lambda t: t.advised != (kind == "advice"))
-                return mine[0]
+                return next(t for t in self.taken if t.receipt == told.expected.receipt)
         return seen
 
     def _of(self, bank: str, key: tuple[datetime, str]) -> list[Taken]:
         return [taken for taken in self.taken if taken.bank == bank and taken.key == key]
 
     def _give_back(self, taken: Taken, kind: str, key: tuple[datetime, str], now: datetime) -> None:
-        taken.live = False
+        taken.live, taken.undone_by = False, kind
         self._book(taken, kind, key, taken.key, -1)
-        if taken.item is not None:
-            taken.item.is_open = False
-        elif now.date() > self.bills[taken.bill].last_day:
+        if taken.suspense:
+            assert taken.item is not None
+            taken.item.state, taken.held = "CLOSED", "REVERSED"
+        else:
+            self.release(taken.pays, now)
+
+    def release(self, number: str, now: datetime) -> None:
+        """A bill without its payment."""
+        self.status[number] = "OUTSTANDING"
+        if now.date() > self.bills[number].last_day:
             self.ways["reversal leaves the bill expired"] += 1
-            self.status[taken.bill] = "EXPIRED"
+            self.status[number] = "EXPIRED"
 
     def _book(
         self, taken: Taken, kind: str, key: tuple[datetime, str], original: tuple[datetime, str] | None, sign: int
@@ -322,9 +340,8 @@ class Model:
         self.clearing[taken.bank] += sign * taken.amount
         if taken.suspense:
             self.in_suspense[taken.bank] += sign * taken.amount
-        else:
-            self.status[taken.bill] = "PAID" if sign > 0 else "OUTSTANDING"
-            self.paid_by[taken.bill] = taken
+        elif sign > 0:
+            self.status[taken.pays], self.paid_by[taken.pays] = "PAID", taken
         day = taken.bank, self.open[taken.bank]
         sums = self.sums.setdefault(day, [0, 0, 0, 0])
         at = 0 if sign > 0 else 2
@@ -335,13 +352,35 @@ class Model:
         self.lines.setdefault(day, []).append(line)
 
     def _opens(self, taken: Taken) -> None:
-        taken.item = Item(taken.bank, "SUSPENSE", self.open[taken.bank], taken.bill, taken.amount)
+        self.opens(taken, self.open[taken.bank])
+
+    def opens(self, taken: Taken, day: Date) -> None:
+        """An exception for money in suspense."""
+        taken.held = "OPEN"
+        taken.item = Item(taken.bank, "SUSPENSE", day, taken.bill, taken.amount, taken=taken)
         self.items.append(taken.item)
 
-    def _too_late(self, way: str, bank: str, taken: Taken) -> Expected:
+    def _too_late(self, way: str, bank: str, taken: Taken, void: Voided | None = None) -> Expected:
         """The bank has paid out what is settled: R2, and somebody must look at it."""
-        self.items.append(Item(bank, "LATE_REVERSAL", self.open[bank], taken.bill, taken.amount))
+        item = Item(bank, "LATE_REVERSAL", self.open[bank], taken.bill, taken.amount, taken=taken, void=void)
+        self.items.append(item)
         return self.way(way, "R2")
+
+    def take_by_hand(self, bank: str, key: tuple[datetime, str], bill: str, amount: int, channel: str) -> Taken:
+        """Money that two people book by a line of the bank's file: a receipt of the open date, no line in the file."""
+        day = self.open[bank]
+        self.serials[bank, day] += 1
+        serial = self.serials[bank, day]
+        taken = Taken(bank, key, False, bill, amount, day, serial, key[0], channel=channel, booked=True)
+        self.taken.append(taken)
+        self.clearing[bank] += amount
+        return taken
+
+    def give_up(self, taken: Taken, by_transfer: bool, back: bool = False) -> None:
+        """Money in suspense goes back to the bank, which holds it still, or out of the special account; or `back`."""
+        sign = -1 if back else 1
+        self.in_suspense[taken.bank] -= sign * taken.amount
+        (self.special if by_transfer else self.clearing)[taken.bank] -= sign * taken.amount
 
     # -- dates and operators -----------------------------------------------------------------------------
 
@@ -371,16 +410,6 @@ class Model:
     def open_next(self, bank: str) -> None:
         self.open[bank] += DAY
         self.dates[bank].add(self.open[bank])
-
-    def agree(self, bank: str, day: Date, matches: bool) -> bool:
-        """The bank's file of a date was accepted; whether the date is agreed upon now."""
-        late = (item for item in self.items if item.kind == "LATE_REVERSAL")  # suspense keeps no date open
-        undecided = any(item.is_open and (item.bank, item.date) == (bank, day) for item in late)
-        if matches and not undecided:
-            self.agreed.add((bank, day))
-        else:
-            self.agreed.discard((bank, day))
-        return (bank, day) in self.agreed
 
     def withdraw(self, number: str, now_us: int) -> bool:
         """Whether an operator's withdrawal was to be done."""

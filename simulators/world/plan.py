@@ -51,6 +51,7 @@ FAULTS: Final = {
     "burst": 4.0,
     "crowd": 1.5,
     "bank's file": 3.0,
+    "clerks": 20.0,
 }
 # What banks do, and its usual weight.
 DEEDS: Final = {
@@ -150,7 +151,7 @@ def draw(seed: int) -> Plan:
     deeds = {deed: weight for deed, weight in drawn.items() if random.random() < 0.8}
     deeds.setdefault("pay", 10)
     slow = random.random() < 0.3
-    return Plan(
+    plan = Plan(
         seed=seed,
         start=dawn,
         seconds=random.choice((15.0, 30.0, 60.0, 120.0)),
@@ -167,6 +168,17 @@ def draw(seed: int) -> Plan:
         deeds=deeds,
         rates=rates,
     )
+    return _settling(plan, random) if random.random() < 0.35 else plan
+
+
+def _settling(plan: Plan, random: Random) -> Plan:
+    """One evening after the other: many bills are paid, files come, people decide, while the banks go on."""
+    evenings = {"clock over cut-over": 2.5, "bank's file": 8.0, "clerks": random.choice((30.0, 90.0))}
+    more = {"pay": 60, "advice": 15, "reversal": 12, "repeat": 16, "void": 8}
+    return replace(
+        plan, bills=60, messages_max=160, messages_per_s=random.choice((1.5, 3.0)), banks=plan.banks[:2],
+        seconds=random.choice((60.0, 120.0)), rates=plan.rates | evenings, deeds=plan.deeds | more,
+    )  # fmt: skip
 
 
 def _limits(random: Random, slow: bool) -> dict[str, int]:

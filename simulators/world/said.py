@@ -17,6 +17,22 @@ KIND: Final = {
 }  # fmt: skip
 KEPT: Final = frozenset(["00", "13", "14", "25", "57", "B1", "B2", "B3", "B4", "R1", "R2"])
 
+# The same of the settlement desk: what two people decided about which class, and what was done with funds and files.
+WAYS_OF_THE_DESK: Final = (
+    "pay BANK_ONLY", "pay STATE_DIFFERS", "pay SUSPENSE", "pay onto another bill",
+    "suspense BANK_ONLY", "suspense STATE_DIFFERS", "suspense DUPLICATE", "suspense AMOUNT_DIFFERS",
+    "reverse LEDGER_ONLY", "reverse STATE_DIFFERS", "reverse LATE_REVERSAL", "reverse AMOUNT_DIFFERS",
+    "reverse of a void, late", "return SUSPENSE", "return SUSPENSE by transfer", "return DUPLICATE",
+    "return BANK_ONLY", "carry BANK_ONLY", "carry LEDGER_ONLY", "accept BANK_ONLY", "accept LEDGER_ONLY",
+    "accept DUPLICATE", "accept AMOUNT_DIFFERS", "accept STATE_DIFFERS", "accept LATE_REVERSAL",
+    "undo booked", "undo parked", "undo applied", "undo returned", "undo reversed", "undo noted",
+    "proposal refused", "approval refused", "rejected", "the same person refused", "judged twice refused",
+    "receive", "receive in parts", "receive again, no effect", "receive again, other content", "cancel", "payback",
+    "refund", "refund-paid", "sweep", "replace", "decided in doubt", "decided again after a death",
+    "run of equal files", "run of other files", "run refused", "run died", "run in trouble",
+    "decided while a run writes", "opened again under a decision",
+)  # fmt: skip
+
 # Every way through the rules that a world can take; one never reached is a gap in the world.
 WAYS: Final = (
     "pay 00", "pay 13", "pay 25 unknown", "pay 25 check digit", "pay B1", "pay B2 withdrawn", "pay B2 expired",
@@ -35,6 +51,9 @@ WAYS: Final = (
     "totals 00", "totals 95", "totals 30",
     "cutover", "cutover again", "cutover 30", "cutover by the clock",
     "withdrawn", "withdrawal refused",
+    "pay 00 told by booking", "pay R1 booking undone", "pay B2 refunded", "advice told again of a booking",
+    "void R2 of a booking", "void R2 of what is decided", "reversal 00 of a booking", "reversal R2 of what is decided",
+    *WAYS_OF_THE_DESK,
 )  # fmt: skip
 
 
@@ -73,21 +92,23 @@ class Expected:
     totals: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
-    """An exception that the wire opens."""
+    """An exception that the wire opens, or that money parked by two people opens."""
 
     bank: str
     kind: str  # SUSPENSE LATE_REVERSAL
     date: Date  # open when it was opened
     bill: str
     amount: int
-    is_open: bool = True
+    state: str = "OPEN"  # PROPOSED CARRIED DECIDED CLOSED
+    taken: Taken | None = None
+    void: Voided | None = None  # a late reversal's, where it was of a void
 
 
-@dataclass
+@dataclass(eq=False)
 class Taken:
-    """Money that a bank told us it took."""
+    """Money that a bank told us it took, or that two people booked by its file."""
 
     bank: str
     key: tuple[datetime, str]
@@ -101,13 +122,32 @@ class Taken:
     suspense: bool = False
     channel: str = ""
     item: Item | None = None  # the exception of its being in suspense
+    booked: bool = False  # by two people
+    refunded: bool = False
+    held: str = ""  # what became of it in suspense: OPEN REVERSED APPLIED RETURNED; empty: it never was there
+    onto: str = ""  # the bill that it was put onto, where that is another
+    undone_by: object = None  # "V", "R", or the decision that reversed it
+
+    @property
+    def pays(self) -> str:
+        return self.onto or self.bill
+
+    @property
+    def stands(self) -> bool:
+        """Taken and not given back to the bank; a refund comes after."""
+        return self.live or self.refunded
+
+    @property
+    def is_disposed_of(self) -> bool:
+        """Two people have decided what becomes of the money."""
+        return self.refunded or self.held in ("APPLIED", "RETURNED")
 
     @property
     def receipt(self) -> tuple[str, Date, int]:
         return self.bank, self.date, self.serial
 
 
-@dataclass
+@dataclass(eq=False)
 class Voided:
     bank: str
     key: tuple[datetime, str]

@@ -149,6 +149,7 @@ class Scene:
         self.strangers = Payer(citizen_id(random), "无名", "6228480099999999")  # known to nobody
         self._serial = 0
         self.random = random
+        self._parts: list[tuple[tuple[str, int], ...]] = []
         self.bills: list[PrintedBill] = []
         self.half: list[PrintedBill] = []  # of an import that died: nobody may see them
         store = self.open_store()
@@ -181,6 +182,9 @@ class Scene:
         self._serial += 1
         kinds = random.sample(TYPES, random.choice((1, 1, 2, 3)))
         parts = tuple((kind, random.randint(100, 2_000_000)) for kind in kinds)
+        if self._parts and random.random() < 0.15:  # money may be put onto another bill of the same amount
+            parts = random.choice(self._parts)
+        self._parts.append(parts)
         ahead = random.choice((-1, 0, 1, 2, 60, 60, 60))
         payer = self.payers[0] if random.random() < 0.3 else random.choice(self.payers)
         amount = sum(fen for _, fen in parts)

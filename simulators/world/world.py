@@ -9,30 +9,37 @@ from __future__ import annotations
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date as Date
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from shebao.codecs.settings import Limits
+from shebao.codecs.statement import StatementLine
 
 from . import audit, deeds, mishaps
 from .almanac import cst, due_date
+from .cases import Cases
 from .core import Core, all_lines
+from .decided import Bench
 from .judge import Judge
 from .model import Model
 from .network import Wire
 from .node import Node
+from .passbook import Passbook
 from .plan import Plan
+from .purse import Purse
 from .stage import Scene, Stage
 from .timeline import Endless, Timeline, Wall
 from .watch import Watch, until_cut_over_s
 
 SETTLE_S: Final = 400.0  # the banks ask at most so long until all is answered
 BEAT_S: Final = 1.0
+LAST_ACTS: Final = 40
 HANGS_S: Final = 100
 
 
@@ -107,6 +114,12 @@ class World:
         for node in self.nodes:
             node.when_ready = self.watch.ready
         self.operator = self.scene.open_store()
+        self.cases = Cases(self)
+        self.purse = Purse(self.model, self.cases)
+        self.bench = Bench(self.model, self.cases)
+        self.passbooks: Mapping[str, Passbook] = {core.bank: Passbook(core) for core in self.cores}
+        self.versions: dict[tuple[str, Date], list[list[StatementLine]]] = {}
+        self.model.is_agreed = self.purse.is_agreed
         self.healing = False
         self.messages = 0
         self.healthy_since = 0.0
@@ -245,6 +258,12 @@ class World:
                     line.wire.cut()
         self.healthy_since = self.timeline.now
 
+    def _last_evening(self) -> None:
+        """Files of the last dates, and decisions about what they tell, with every message answered."""
+        kinds = [kind for kind in ("bank's file", "clerks", "clerks", "clerks") if kind in self.plan.rates]
+        for _ in range(LAST_ACTS if kinds else 0):
+            mishaps.happen(self, self.random.choice(kinds))
+
     def _settle(self) -> None:
         """Until every message has its answer."""
         until = self.timeline.now + SETTLE_S
@@ -264,6 +283,7 @@ class World:
             text = f"{unanswered} messages have no answer; {states}{level}"
             self.judge.fault(f"after {SETTLE_S:.0f} s of health {text}")
             return
+        self._last_evening()
         self.timeline.run_until(self.timeline.now + 35.0)  # a last try for a statement file comes within 30 s
         if not 15.0 < until_cut_over_s(self.wall.now_us()) < 86_390.0:
             self.timeline.run_until(self.timeline.now + 25.0)  # a daemon that stops just then writes its file later

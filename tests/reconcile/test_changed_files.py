@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from shebao_clerks import WHY, D, approve, decide, listed, only, run, status_of, strange
-from shebao_sums import differences, due
+from shebao_sums import check, differences, due
 
 from shebao.codecs.columns import StatementLine
 from shebao.ledger.day import add_days
@@ -80,6 +80,13 @@ def test_the_line_that_had_vanished_is_back(paid: Any) -> None:
     told = replace(paid, lambda lines: [*lines, strange(lines[0], paid.only)])
     assert (told["state"], told["exceptions_open"]) == ("RECONCILED", 0)
     assert not listed(paid)
+
+
+def test_a_file_that_was_replaced_may_come_back_twice(paid: Any) -> None:
+    """Each time it is a new proposal: the one that was approved for the same file earlier is over."""
+    replace(paid, list)
+    replace(paid, lambda lines: [*lines, strange(lines[0], paid.only)])
+    assert replace(paid, list)["classes"]["LEDGER_ONLY"] == 1
 
 
 def test_a_replacement_needs_a_reason_and_another_person_and_its_own_file(paid: Any) -> None:
@@ -271,3 +278,23 @@ def test_the_banks_line_of_a_late_reversal_goes_and_comes_back(bureau: Any) -> N
     assert {one["class"] for one in listed(bureau)} == {"LATE_REVERSAL", "DUPLICATE"}
     decide(bureau, item, "reverse")
     assert status_of(bureau, first.bill) == "OUTSTANDING"
+
+
+def test_a_late_reversal_is_not_answered_any_more_when_the_banks_line_vanishes(bureau: Any) -> None:
+    first = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.next_day()
+    run(bureau)
+    late = bureau.undo(first, code="R2")
+    item = only(bureau)
+    line = undoing(bureau.our_lines("icbc", D)[0], D + 1)._replace(moment=str(late.moment), stan=late.stan)
+    next_file(bureau, D + 1, lambda now: [*now, line])
+    decide(bureau, item["id"], "reverse")
+    bureau.deliver("icbc", D + 1)
+    told = bureau.told("run", "--bank", "icbc", "--date", str(D + 1), "--replace", "--operator", "经办甲", *WHY)["id"]
+    approve(bureau, told)
+    run(bureau, date=D + 1)
+    assert only(bureau, id=item["id"])["state"] == "OPEN"
+    assert bureau.rows("SELECT answer_date, answer_fen FROM exception") == [(0, 0)]
+    check(bureau)

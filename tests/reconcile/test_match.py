@@ -194,6 +194,17 @@ def test_gap(name):
     assert set(items.select(at, "gap").iter_rows()) == expected
 
 
+def test_a_voids_reversal_that_the_bank_lists_alone_leaves_no_gap_behind():
+    """The ledger voided it, took that back, and voided it again; the bank lists what took it back, twice."""
+    ledger = [PAID, VOID, UNVOID, line("V", 5, of=1)]
+    items = match(frame(ledger), frame([UNVOID, (*UNVOID[:1], 9, *UNVOID[2:])]))
+    told = sorted(items.select("item_class", "kind", "gap").iter_rows())
+    assert told == [
+        ("DUPLICATE", "U", 100), ("LEDGER_ONLY", "P", -100), ("MATCHED", "U", 0), ("STATE_DIFFERS", "R", 100),
+        ("STATE_DIFFERS", "R", 100),
+    ]  # fmt: skip
+
+
 def test_an_item_counts_in_each_date_in_which_it_has_a_line():
     found = match(frame([PAID]), frame([line(date=NEXT)]))
     for date in (D, NEXT):
@@ -304,6 +315,7 @@ def accounted(ledger, bank, late, date):
     told = sum(late_lines(frame(bank), late).filter(pl.col("bank_date") == date)["fen"])
     for item in items.iter_rows(named=True):
         ours, theirs = item["ledger_date"], item["bank_date"]
+        assert not (item["gap"] and item["item_class"] == "MATCHED"), "a gap that no worklist shows"
         told += item["gap"] * ((theirs or ours) == date) + item["answer_fen"] * (item["answer_date"] == date)
         if ours and theirs and ours != theirs and item["ledger_live"]:
             moved = amounts[ours, item["ledger_line"]] * (-1 if item["kind"] == "R" else 1)
