@@ -93,7 +93,7 @@ def _deliver(world: Place, bank: str, day: Date, how: str, lines: list[Statement
         (path.with_name(control) if control else path.with_name(f"{path.name}.sm3")).unlink()
     elif how == "not there yet":
         path.with_name(f"{path.name}.ok").unlink()
-    else:
+    elif how != "foreign line":  # that one is spoiled in its lines
         world.versions[bank, day].append(lines)
     return path
 
