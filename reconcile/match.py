@@ -99,6 +99,7 @@ def _items(ledger: pl.DataFrame, bank: pl.DataFrame, joined: pl.DataFrame) -> pl
     pairs = pl.concat([pairs, _pair_by_likeness(ours.heads, theirs.heads.join(surplus, on="id", how="anti"), pairs)])
     theirs, taken_back = _take_back(ours, theirs, pairs)
     ours, theirs, moved = _pair_moves(ours, theirs, pairs)
+    ours, theirs = _unlike(ours, pairs, "id"), _unlike(theirs, pairs, "id_right")  # what was left of a split head
     items = [
         _paired(ours.heads, theirs.heads, pairs, plain),
         *_single_heads(ours.heads, theirs.heads, pairs, surplus, taken_back),
