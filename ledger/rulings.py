@@ -54,6 +54,10 @@ def rule(ask: Ask) -> Effects | str:
     if case.item_class not in ALLOWED[action]:
         others = ", ".join(name for name in ALLOWED if name != "undo" and case.item_class in ALLOWED[name])
         return f"{action} is not for {case.item_class}; allowed are {others or 'none: it closes by itself'}"
+    if ask.proposal.bill and action != "pay":
+        return f"{action} puts nothing onto a bill: leave --bill out, or propose pay"
+    if ask.proposal.reference and action != "return":
+        return f"{action} takes no --reference: leave it out"
     return RULES[action](ask)
 
 

@@ -117,7 +117,9 @@ def _attach(heads: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
     )
     cancelled = pl.concat([void, nothing, uneven])
 
-    rooted = heads.rename({"moment": "root_moment", "stan": "root_stan"})
+    # of heads with one key, those that were voided and stand again are undone last: either is left live alone
+    again = pl.col("id").is_in(void["head"].drop_nulls().implode())
+    rooted = heads.sort(again, "id").rename({"moment": "root_moment", "stan": "root_stan"})
     rest = undos.join(cancelled, on="id", how="anti", maintain_order="left")
     exact = ranked_pairs(rest, rooted, [*root_key, "amount"])
     rest = rest.join(exact, on="id", how="anti", maintain_order="left")
