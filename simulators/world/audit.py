@@ -18,13 +18,13 @@ from shebao.ledger.verify import verify
 
 from ..statements import BadFile, read_day
 from .almanac import as_int
-from .core import Place
+from .bureau import Bureau
 from .passbook import BRANCH, TERMINAL
 from .said import DetailLine
 from .stage import MASTER
 
 
-def examine(world: Place) -> None:
+def examine(world: Bureau) -> None:
     """Everything that must hold once all is quiet."""
     tables = sqlite3.connect(world.scene.folder / "world.db")
     try:
@@ -37,7 +37,7 @@ def examine(world: Place) -> None:
         world.judge.fault(fault)
 
 
-def _bills(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _bills(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     stored = {
         f"{number:019d}": status
         for number, status in tables.execute(
@@ -52,7 +52,7 @@ def _bills(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"{len(stored)} bills that nobody imported"
 
 
-def _payments(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _payments(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     rows = tables.execute("SELECT receipt, bill, amount, date, state, suspense, on_bill FROM payment")
     stored = Counter((r, b, a, d, s if s in ("LIVE", "REFUNDED") else "", bool(x), o) for r, b, a, d, s, x, o in rows)
     told = Counter(
@@ -68,7 +68,7 @@ def _payments(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"a payment of the model's that the books have not: {row}"
 
 
-def _accounts(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _accounts(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     balances: Counter[str] = Counter()
     for debit, credit, amount in tables.execute("SELECT debit, credit, amount FROM transfer"):
         balances[debit] += amount
@@ -93,7 +93,7 @@ def _accounts(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"funds are {dict(stored)}, by the model {dict(funds)}"
 
 
-def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _dates(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     """Dates, their totals, and receipts that count from 1 without a gap."""
     for bank, one in world.scene.settings.banks.items():
         rows = tables.execute(
@@ -117,7 +117,7 @@ def _dates(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
                 yield f"{bank} {day}: receipts {serials} have a gap"
 
 
-def _money(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _money(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     """What is due and received for each date, exception by exception; and the statement of each that was run."""
     names = {one.book_id: bank for bank, one in world.scene.settings.banks.items()}
     due: Counter[tuple[str, int, int]] = Counter()
@@ -154,7 +154,7 @@ def _money(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
         yield f"proposals are {states}, by the model {[(key, one.state) for key, one in purse.asked.items()]}"
 
 
-def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
+def _acknowledged(world: Bureau, tables: sqlite3.Connection) -> Iterator[str]:
     """What a bank was given a receipt for is in the books, for its bill, whatever the model says."""
     rows = dict(tables.execute("SELECT receipt, bill FROM payment"))
     for core in world.cores:
@@ -166,7 +166,7 @@ def _acknowledged(world: Place, tables: sqlite3.Connection) -> Iterator[str]:
                     yield f"receipt {sent.receipt} was given for {sent.said.bill}, the books say {rows[sent.receipt]}"
 
 
-def _files(world: Place) -> Iterator[str]:
+def _files(world: Bureau) -> Iterator[str]:
     """Every closed date has its file, and the file has every event of the date, in order."""
     for bank, pen in world.scene.wires.items():
         oldest = max(world.model.dates[bank]) - timedelta(days=25)  # the daemon looks back a month for missing files
@@ -184,7 +184,7 @@ def _files(world: Place) -> Iterator[str]:
                 yield f"the file of {bank} {day} has {found}, by the model {told}"
 
 
-def _seal(world: Place) -> Iterator[str]:
+def _seal(world: Bureau) -> Iterator[str]:
     key, now_us = MASTER.signer().public_key(), world.nodes[0].wall.now_us()
     folder = world.scene.folder / FOLDER
     if any(node.forced for node in world.nodes):  # it had no time left to sign; whoever runs next does
@@ -207,7 +207,7 @@ def signed_last(log: Path) -> int:
     return int(lines[-1].split()[4]) if lines else 0
 
 
-def as_written(world: Place, day: Date, one: DetailLine) -> StatementLine:
+def as_written(world: Bureau, day: Date, one: DetailLine) -> StatementLine:
     """The line that must stand in the file of its date."""
     original = ("", "") if one.original is None else (f"{one.original[0]:%Y%m%d%H%M%S}", one.original[1])
     return StatementLine(

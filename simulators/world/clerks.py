@@ -20,8 +20,8 @@ from shebao.reconcile.decisions import Office, Who
 from shebao.reconcile.run import Refused
 
 from .almanac import as_int, cst
+from .bureau import Bureau
 from .cases import Asked, Case
-from .core import Place
 from .decided import ALLOWED
 from .reactor import ProcessDied
 from .stage import TYPES
@@ -33,19 +33,19 @@ WHERE: Final = "1000 desk@bureau"
 TROUBLE: Final = 0.25
 
 
-def act(world: Place) -> bool:
+def act(world: Bureau) -> bool:
     """One command of somebody's."""
     _act(world, during_a_run=False)
     return True
 
 
-def while_a_run_writes(world: Place) -> None:
+def while_a_run_writes(world: Bureau) -> None:
     if world.random.random() < 0.4:
         world.model.ways["decided while a run writes"] += 1
         _act(world, during_a_run=True)
 
 
-def _act(world: Place, during_a_run: bool) -> None:
+def _act(world: Bureau, during_a_run: bool) -> None:
     dice, bank = world.random.random(), world.random.choice(world.plan.banks)
     for each in world.plan.banks:
         world.cases.read(each, during_a_run)
@@ -66,11 +66,11 @@ def _act(world: Place, during_a_run: bool) -> None:
         world.cases.read(each, during_a_run)
 
 
-def other_than(world: Place, maker: str) -> str:
+def other_than(world: Bureau, maker: str) -> str:
     return world.random.choice([name for name in PEOPLE if _folded(name) != _folded(maker)])
 
 
-def _checker(world: Place, maker: str) -> str:
+def _checker(world: Bureau, maker: str) -> str:
     """Mostly another; sometimes the same person, under whichever spelling."""
     if world.random.random() < 0.88:
         return other_than(world, maker)
@@ -83,7 +83,7 @@ def _folded(name: str) -> str:
 
 # -- what is proposed ------------------------------------------------------------------------------------
 
-def _about_a_case(world: Place, bank: str) -> None:
+def _about_a_case(world: Bureau, bank: str) -> None:
     """An exception and an action; mostly one that is open, and allowed."""
     known = world.cases.of(bank)
     open_ = [case for case in known if case.state in ("OPEN", "CARRIED")]
@@ -104,17 +104,17 @@ def _about_a_case(world: Place, bank: str) -> None:
     propose_it(world, asked)
 
 
-def _bill_for(world: Place, case: Case) -> str:
+def _bill_for(world: Bureau, case: Case) -> str:
     """Another bill, if there is one of that amount."""
     fitting = [bill.number for bill in world.model.bills.values() if bill.amount == case.amount]
     return world.random.choice(fitting or list(world.model.bills))
 
 
-def _fresh(world: Place) -> str:
+def _fresh(world: Bureau) -> str:
     return f"REF{len(world.purse.asked) + 1:04d}{world.random.randint(0, 9)}"
 
 
-def _about_funds(world: Place, bank: str) -> None:
+def _about_funds(world: Bureau, bank: str) -> None:
     """Receipts in parts, pay-backs, cancellations, refunds and sweeps."""
     asked = Asked(bank, 0, "", world.random.choice(PEOPLE))
     drawn = world.random.choice((_receive, _receive, _receive, _pay_back, _cancel, _refund, _refund, _paid, _sweep))
@@ -131,11 +131,11 @@ def _about_funds(world: Place, bank: str) -> None:
     propose_it(world, asked)
 
 
-def _closed(world: Place, bank: str) -> list[Date]:
+def _closed(world: Bureau, bank: str) -> list[Date]:
     return sorted(world.model.dates[bank] - {world.model.open[bank]})
 
 
-def _receive(world: Place, asked: Asked) -> bool:
+def _receive(world: Bureau, asked: Asked) -> bool:
     closed = _closed(world, asked.bank)
     days = closed if closed and world.random.random() < 0.95 else [world.model.open[asked.bank]]
     asked.dates = tuple(sorted(world.random.sample(days, min(len(days), world.random.choice((1, 1, 2, 3))))))
@@ -145,7 +145,7 @@ def _receive(world: Place, asked: Asked) -> bool:
     return True
 
 
-def _pay_back(world: Place, asked: Asked) -> bool:
+def _pay_back(world: Bureau, asked: Asked) -> bool:
     closed = _closed(world, asked.bank)
     if not closed:
         return False
@@ -155,13 +155,13 @@ def _pay_back(world: Place, asked: Asked) -> bool:
     return True
 
 
-def _cancel(world: Place, asked: Asked) -> bool:
+def _cancel(world: Bureau, asked: Asked) -> bool:
     known = [one.reference for one in world.purse.booked if one.bank == asked.bank and one.reference]
     asked.action, asked.reference = "cancel", world.random.choice(known) if known else "REF9"
     return True
 
 
-def _refund(world: Place, asked: Asked) -> bool:
+def _refund(world: Bureau, asked: Asked) -> bool:
     """Of a bill that a bank took the money for; or of one that is not paid."""
     paid = [one for one, status in world.model.status.items() if status == "PAID"]
     bill = world.random.choice(paid if paid and world.random.random() < 0.9 else list(world.model.bills))
@@ -171,7 +171,7 @@ def _refund(world: Place, asked: Asked) -> bool:
     return asked.bank in world.plan.banks
 
 
-def _paid(world: Place, asked: Asked) -> bool:
+def _paid(world: Bureau, asked: Asked) -> bool:
     """The refund has been paid out."""
     refunded = [one for one in world.purse.booked if one.action == "refund"]
     if not refunded:
@@ -182,7 +182,7 @@ def _paid(world: Place, asked: Asked) -> bool:
     return True
 
 
-def _sweep(world: Place, asked: Asked) -> bool:
+def _sweep(world: Bureau, asked: Asked) -> bool:
     held = world.model.special[asked.bank]
     amount = world.random.choice((held, held // 2, held + 100))
     kinds = world.random.sample(TYPES, 2)
@@ -193,7 +193,7 @@ def _sweep(world: Place, asked: Asked) -> bool:
 
 # -- commands --------------------------------------------------------------------------------------------
 
-def _command(world: Place, do: Callable[[Office], object], trouble: bool) -> tuple[str, object, Terminal]:
+def _command(world: Bureau, do: Callable[[Office], object], trouble: bool) -> tuple[str, object, Terminal]:
     """"done", "refused", "failed" or "died"; what came of it; and the terminal, which knows what took effect."""
     terminal = Terminal(world, trouble)
     try:
@@ -210,11 +210,11 @@ def _command(world: Place, do: Callable[[Office], object], trouble: bool) -> tup
         terminal.close()
 
 
-def _now(world: Place) -> datetime:
+def _now(world: Bureau) -> datetime:
     return cst(world.wall.now_us())
 
 
-def propose_it(world: Place, asked: Asked) -> None:
+def propose_it(world: Bureau, asked: Asked) -> None:
     """`reconcile propose`, `receive`, `refund`...; asked again if it is not known what came of it."""
     purse = world.purse
     case = world.cases.all.get((asked.bank, asked.case)) if asked.case else None
@@ -254,7 +254,7 @@ def propose_it(world: Place, asked: Asked) -> None:
             asked.before, case.state = case.state, "PROPOSED"
 
 
-def _new_proposal(world: Place, bank: str) -> int:
+def _new_proposal(world: Bureau, bank: str) -> int:
     """The number of the proposal that the tables have and the model has not; 0: none."""
     book_id = world.scene.settings.banks[bank].book_id
     with world.operator.reading() as connection:
@@ -265,12 +265,12 @@ def _new_proposal(world: Place, bank: str) -> int:
     return new[0] if new else 0
 
 
-def _waiting(world: Place, bank: str, number: int) -> Asked | None:
+def _waiting(world: Bureau, bank: str, number: int) -> Asked | None:
     mine = [one for one in world.purse.asked.values() if one.bank == bank and number in (one.number, one.case)]
     return next((one for one in mine if one.state == "WAITING"), None)
 
 
-def approve_it(world: Place, bank: str, number: int, checker: str, again: bool = False) -> None:
+def approve_it(world: Bureau, bank: str, number: int, checker: str, again: bool = False) -> None:
     """`reconcile approve`, and once more if it is not known what came of it."""
     one, purse = _waiting(world, bank, number), world.purse
     case = world.cases.all.get((bank, one.case)) if one is not None and one.case else None
@@ -307,7 +307,7 @@ def approve_it(world: Place, bank: str, number: int, checker: str, again: bool =
         approve_it(world, bank, number, checker, again=True)
 
 
-def _book(world: Place, one: Asked, case: Case | None) -> None:
+def _book(world: Bureau, one: Asked, case: Case | None) -> None:
     one.state = "APPROVED"
     now = _now(world)
     if case is None:
@@ -318,7 +318,7 @@ def _book(world: Place, one: Asked, case: Case | None) -> None:
     world.purse.corrected[case.bank, day, case.number] += fen
 
 
-def _times_booked(world: Place, one: Asked) -> int:
+def _times_booked(world: Bureau, one: Asked) -> int:
     book_id = world.scene.settings.banks[one.bank].book_id
     with world.operator.reading() as connection:
         rows = connection.exec_driver_sql(
@@ -327,7 +327,7 @@ def _times_booked(world: Place, one: Asked) -> int:
     return int(rows[0][0])
 
 
-def reject_it(world: Place, bank: str, number: int, checker: str) -> None:
+def reject_it(world: Bureau, bank: str, number: int, checker: str) -> None:
     """`reconcile reject`."""
     one = _waiting(world, bank, number)
     case = world.cases.all.get((bank, one.case)) if one is not None and one.case else None

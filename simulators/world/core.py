@@ -6,14 +6,12 @@ by that the judge knows it in the books. What a bank thinks of to say is in `dee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date as Date
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from shebao.codecs.errors import Unreadable
-from shebao.codecs.statement import StatementLine
 from shebao.ledger.store import Store
 
 from .. import messages
@@ -29,12 +27,6 @@ from .plan import Plan
 from .said import KEPT, Said
 from .stage import Scene
 from .timeline import Timeline, Wall
-
-if TYPE_CHECKING:  # they know the world
-    from .cases import Cases
-    from .decided import Bench
-    from .passbook import Passbook
-    from .purse import Purse
 
 # Codes that are told for good; after the others a bank asks again.
 FINAL: Final = frozenset({*KEPT, "12", "30", "31", "40", "94", "95"})
@@ -54,11 +46,6 @@ class Place(Protocol):
     nodes: list[Node]
     cores: list[Core]
     operator: Store  # an operator's own way into the books
-    cases: Cases
-    purse: Purse
-    bench: Bench
-    passbooks: Mapping[str, Passbook]
-    versions: dict[tuple[str, Date], list[list[StatementLine]]]  # of a date's file, as they came
     healing: bool
 
     def connect(self, core: Core) -> tuple[Wire, Node] | None: ...

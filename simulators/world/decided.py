@@ -217,15 +217,31 @@ class Bench:
         if asked.action == "return" and case.kind == "SUSPENSE":
             taken = self._held(case)
             taken.held = "RETURNED"
-            self._model.give_up(taken, bool(asked.reference))
+            self._give_up(taken, bool(asked.reference))
             return Made("returned", origin=taken)
         return Made("noted")
 
     def _pay(self, asked: Asked, case: Case) -> Made:
         line = self.line(case)
-        own = self._model.take_by_hand(case.bank, line.key, line.bill, line.amount, line.channel)
+        own = self._take_in(case.bank, line.key, line.bill, line.amount, line.channel)
         self._onto(own, asked.bill)
         return Made("booked", own=own)
+
+    def _take_in(self, bank: str, key: Key, bill: str, amount: int, channel: str) -> Taken:
+        """By a line of the bank's file: a receipt of the open date, and no line in the switch's own file."""
+        model, day = self._model, self._model.open[bank]
+        model.serials[bank, day] += 1
+        serial = model.serials[bank, day]
+        taken = Taken(bank, key, False, bill, amount, day, serial, key[0], channel=channel, booked=True)
+        model.taken.append(taken)
+        model.clearing[bank] += amount
+        return taken
+
+    def _give_up(self, taken: Taken, by_transfer: bool, back: bool = False) -> None:
+        """Money in suspense goes back to the bank, which holds it still, or out of the special account; or `back`."""
+        sign = -1 if back else 1
+        self._model.in_suspense[taken.bank] -= sign * taken.amount
+        (self._model.special if by_transfer else self._model.clearing)[taken.bank] -= sign * taken.amount
 
     def _onto(self, taken: Taken, bill: str) -> None:
         taken.onto = bill if bill and bill != taken.bill else ""
@@ -241,7 +257,7 @@ class Bench:
 
     def _park(self, case: Case, fen: int) -> Taken:
         line = self.line(case)
-        own = self._model.take_by_hand(case.bank, line.key, line.bill, fen, line.channel)
+        own = self._take_in(case.bank, line.key, line.bill, fen, line.channel)
         own.suspense = True
         self._model.in_suspense[case.bank] += fen
         self._model.opens(own, case.due_date)
@@ -275,7 +291,7 @@ class Bench:
         if made.kind == "returned":
             assert origin is not None
             origin.held = "OPEN"
-            model.give_up(origin, bool(made.reference), back=True)
+            self._give_up(origin, bool(made.reference), back=True)
         elif made.kind == "applied":
             assert origin is not None
             model.release(origin.pays, now)

@@ -22,8 +22,8 @@ from .. import statements
 from . import clerks
 from .almanac import as_int
 from .audit import as_written
+from .bureau import Bureau
 from .cases import Asked
-from .core import Place
 from .passbook import content
 from .purse import File
 from .reactor import ProcessDied
@@ -33,7 +33,7 @@ BAD: Final = ("cut", "digest", "no control", "foreign line", "not there yet")
 LATE_DATES: Final = 5
 
 
-def bank_file(world: Place) -> bool:
+def bank_file(world: Bureau) -> bool:
     """A file of one closed date into the inbox, and the run over it."""
     model = world.model
     ready = [
@@ -53,7 +53,7 @@ def bank_file(world: Place) -> bool:
     return True
 
 
-def _draw(world: Place, bank: str, day: Date) -> tuple[str, list[StatementLine]]:
+def _draw(world: Bureau, bank: str, day: Date) -> tuple[str, list[StatementLine]]:
     """What comes, and its lines."""
     known = world.purse.files.get((bank, day))
     ledger = [as_written(world, day, one) for one in world.model.lines.get((bank, day), [])]
@@ -76,7 +76,7 @@ def _draw(world: Place, bank: str, day: Date) -> tuple[str, list[StatementLine]]
     return how, lines
 
 
-def _deliver(world: Place, bank: str, day: Date, how: str, lines: list[StatementLine]) -> Path:
+def _deliver(world: Bureau, bank: str, day: Date, how: str, lines: list[StatementLine]) -> Path:
     """Into the inbox, as the bank spoils it."""
     if how == "foreign line":
         neighbour = as_int(day + timedelta(days=world.random.choice((-1, 1))))
@@ -112,7 +112,7 @@ def digest_of(path: Path) -> str:
 
 # -- the run ---------------------------------------------------------------------------------------------
 
-def run(world: Place, bank: str, day: Date, lines: list[StatementLine], path: Path, bad: bool) -> None:
+def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: Path, bad: bool) -> None:
     """The run, whatever happens to it, and once more if it came to no end."""
     purse, key = world.purse, (bank, day)
     world.cases.read(bank, False)
@@ -141,7 +141,7 @@ def run(world: Place, bank: str, day: Date, lines: list[StatementLine], path: Pa
     _hold(world, bank, day, told)
 
 
-def _hold(world: Place, bank: str, day: Date, told: str) -> None:
+def _hold(world: Bureau, bank: str, day: Date, told: str) -> None:
     """What must hold after a run, of every date of the bank."""
     purse, model = world.purse, world.model
     world.cases.read(bank, told != "refused")
@@ -161,7 +161,7 @@ def _hold(world: Place, bank: str, day: Date, told: str) -> None:
         world.judge.fault(wrong)
 
 
-def _plainly_wrong(world: Place, bank: str) -> list[str]:
+def _plainly_wrong(world: Bureau, bank: str) -> list[str]:
     """While a bank's files are the ledger's but for lines that are lost, what is found is just those."""
     expected: Counter[tuple[str, Date, str, int]] = Counter()
     for (of_bank, day), versions in world.versions.items():
@@ -184,11 +184,11 @@ def _plainly_wrong(world: Place, bank: str) -> list[str]:
     return [] if found == expected else [f"{bank}: found {found - expected}, not found {expected - found}"]
 
 
-def _ledgers(world: Place, bank: str, day: Date) -> Counter[tuple[str, str, str, str, int, str, str]]:
+def _ledgers(world: Bureau, bank: str, day: Date) -> Counter[tuple[str, str, str, str, int, str, str]]:
     return content([as_written(world, day, one) for one in world.model.lines.get((bank, day), [])])
 
 
-def _run(world: Place, bank: str, day: Date, trouble: bool) -> str:
+def _run(world: Bureau, bank: str, day: Date, trouble: bool) -> str:
     """The date's state afterwards, "refused", "failed" or "died"."""
     terminal = Terminal(world, trouble)
     spec, book_id = world.scene.dialects[bank].statement, world.scene.settings.banks[bank].book_id
@@ -208,7 +208,7 @@ def _run(world: Place, bank: str, day: Date, trouble: bool) -> str:
         terminal.close()
 
 
-def _accepted(world: Place, bank: str, day: Date) -> tuple[str, str]:
+def _accepted(world: Bureau, bank: str, day: Date) -> tuple[str, str]:
     book_id = world.scene.settings.banks[bank].book_id
     with world.operator.reading() as connection:
         found = connection.exec_driver_sql(
@@ -217,7 +217,7 @@ def _accepted(world: Place, bank: str, day: Date) -> tuple[str, str]:
     return (str(found[0][0]), str(found[0][1])) if found else ("", "")
 
 
-def replace(world: Place, bank: str, day: Date, lines: list[StatementLine], path: Path) -> None:
+def replace(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: Path) -> None:
     """`reconcile run --replace`: one asks for the file in the inbox to take the place of the accepted one."""
     if (bank, day) in world.purse.replacing or digest_of(path) == world.purse.files[bank, day].digest:
         return

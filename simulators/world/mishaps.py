@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from . import clerks, deeds, evening, office
+from .bureau import Bureau
 from .core import Core, Place
 from .lines import BankLine
 from .node import Node
@@ -17,7 +18,7 @@ from .store import Shot
 from .watch import until_cut_over_s
 
 
-def happen(world: Place, kind: str) -> None:
+def happen(world: Bureau, kind: str) -> None:
     """One mishap of that kind, now."""
     if _MISHAPS[kind](world):
         world.counted(kind)
@@ -310,7 +311,7 @@ def _leave(core: Core) -> None:
         line.wire.cut()
 
 
-_MISHAPS: Final[dict[str, Callable[[Place], bool]]] = {
+_MISHAPS: Final[dict[str, Callable[[Bureau], bool]]] = {
     "line cut": _on_a_line(_cut),
     "half-close": _on_a_line(_half_close),
     "deaf bank": _on_a_line(_deaf),

@@ -366,22 +366,6 @@ class Model:
         self.items.append(item)
         return self.way(way, "R2")
 
-    def take_by_hand(self, bank: str, key: tuple[datetime, str], bill: str, amount: int, channel: str) -> Taken:
-        """Money that two people book by a line of the bank's file: a receipt of the open date, no line in the file."""
-        day = self.open[bank]
-        self.serials[bank, day] += 1
-        serial = self.serials[bank, day]
-        taken = Taken(bank, key, False, bill, amount, day, serial, key[0], channel=channel, booked=True)
-        self.taken.append(taken)
-        self.clearing[bank] += amount
-        return taken
-
-    def give_up(self, taken: Taken, by_transfer: bool, back: bool = False) -> None:
-        """Money in suspense goes back to the bank, which holds it still, or out of the special account; or `back`."""
-        sign = -1 if back else 1
-        self.in_suspense[taken.bank] -= sign * taken.amount
-        (self.special if by_transfer else self.clearing)[taken.bank] -= sign * taken.amount
-
     # -- dates and operators -----------------------------------------------------------------------------
 
     def _cut_over_by_message(self, said: Said, now: datetime) -> Expected:

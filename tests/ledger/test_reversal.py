@@ -220,7 +220,8 @@ def test_of_a_closed_date_it_is_not(town) -> None:
 
 def test_of_a_refunded_bill(town) -> None:
     town.pay()
-    town.add_bill(town.numbers[0], status="REFUNDED", paid_book=100, paid_seq=1)
+    town.add_bill(town.numbers[0], status="REFUNDED")
+    town.facts.payments[100, 1] = town.facts.payments[100, 1]._replace(state="REFUNDED", undone_seq=1)
     assert town.reverse(town.last).code == "R2"
     assert town.facts.exceptions[100, 1].item_class == "LATE_REVERSAL"
 
