@@ -1,4 +1,4 @@
-"""Money due, received, paid back, refunded and swept, by command, as the contract tells it (settlement.md section 6)."""
+"""Money due, received, paid back, refunded and swept, by command, by the word of the contract (settlement.md, 6)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from shebao_clerks import WHY, D, approve, decide, only, run, strange
 from shebao_sums import balance, check, due, received
 
+BOOK = 200
 DATES = (D, D + 1, D + 2)
 BY = ("--operator", "经办甲")
 
@@ -65,7 +66,7 @@ def test_a_date_whose_due_is_negative_takes_it_from_the_others(days: Any) -> Non
     days.close("icbc")
     days.deliver("icbc", D + 4)
     days.next_day()
-    assert (due(days, BOOK := 200, D + 3), due(days, BOOK, D + 4)) == (12000, -12000)
+    assert (due(days, BOOK, D + 3), due(days, BOOK, D + 4)) == (12000, -12000)
     took(days, *words("120", "2026-11-25,2026-11-26,2026-11-27", on="2026-11-28"))
     assert [received(days, BOOK, date) for date in (D + 2, D + 3, D + 4)] == [12000, 0, 0]
     took(days, *words("240", "2026-11-26,2026-11-27,2026-11-24", "TR-2", on="2026-11-28"))
@@ -89,8 +90,10 @@ def test_the_same_reference_again_cancelled_and_typed_again(days: Any) -> None:
     assert days.told(*words("120", reference=" TR-1 "))["id"] == again
 
 
-@pytest.mark.parametrize("amount", ["1e5", "1,000", "-1", "+1", "0", "0.00", "0.001", "１２", "1.", ".5", "01", "",
-                                    " 1", "1 ", "١٢", "1_000", "nan", "inf", "0x10", "99999999999999999999"])  # fmt: skip
+@pytest.mark.parametrize("amount", [
+    "1e5", "1,000", "-1", "+1", "0", "0.00", "0.001", "１２", "1.", ".5", "01", "", " 1", "1 ", "١٢", "1_000", "nan",
+    "inf", "0x10", "99999999999999999999",
+])  # fmt: skip
 def test_no_amount_but_a_plain_decimal(bureau: Any, amount: str) -> None:
     for line in (
         words(amount), ("payback", "--bank", "icbc", "--date", "2026-11-23", "--amount", amount, "--reference", "X"),
