@@ -120,7 +120,7 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
     clearing = f"clearing:{book.bank}"
     fen = sum(t.amount * ((t.debit == clearing) - (t.credit == clearing)) for t in effects.transfers)
     is_undo = proposal.action == "undo"
-    shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),) if fen else ()
+    shares: tuple[Share, ...] = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),) if fen else ()
     if is_undo:  # where the decision counted, whatever line the bank has told or taken back since
         undone = facts.shares[case.book_id, case.decided_seq]
         shares = tuple(one._replace(seq=book.next_seq, fen=-one.fen) for one in undone)

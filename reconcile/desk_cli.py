@@ -73,7 +73,7 @@ def operator_option(command: Any) -> Any:
 
 
 def reason_option(required: bool = True) -> Callable[[Any], Any]:
-    default: dict[str, str] = {} if required else {"default": ""}  # a default, even None, would make it optional
+    default: dict[str, Any] = {} if required else {"default": ""}  # a default, even None, would make it optional
     return click.option("--reason", required=required, help="Why; it is kept.", **default)
 
 

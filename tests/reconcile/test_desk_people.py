@@ -24,10 +24,8 @@ BOOK = 200
 MAKER, CHECKER = Who("甲", "因为", ""), Who("乙", "同意", "")
 
 
-@pytest.fixture
-def three(any_bureau: Any) -> Any:
+def with_three(bureau: Any) -> Any:
     """A date with three payments that the bank has alone, of bills that can be paid, and one that it lacks."""
-    bureau = any_bureau
     lost = bureau.pay("icbc")
     bureau.pay("icbc")
     bureau.bills = [bureau.bill() for _ in range(3)]
@@ -42,6 +40,16 @@ def three(any_bureau: Any) -> Any:
     run(bureau)
     bureau.story = Story(bureau, 1, lambda text: None)
     return bureau
+
+
+@pytest.fixture
+def three(bureau: Any) -> Any:
+    return with_three(bureau)
+
+
+@pytest.fixture
+def any_three(any_bureau: Any) -> Any:
+    return with_three(any_bureau)
 
 
 # -- in bulk ----------------------------------------------------------------------------------------------------------
@@ -156,9 +164,9 @@ def at_once(bureau: Any, *acts: Any) -> list[str]:
     return told
 
 
-def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(three: Any) -> None:
-    number = int(only(three, bill=three.bills[0])["id"].partition("-")[2])
-    before = balance(three, "clearing:icbc")
+def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(any_three: Any) -> None:
+    number = int(only(any_three, bill=any_three.bills[0])["id"].partition("-")[2])
+    before = balance(any_three, "clearing:icbc")
 
     def proposes(who: str, action: str) -> Any:
         return lambda office: decisions.propose(
@@ -168,32 +176,33 @@ def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(three: Any) ->
     def judges(act: Any, who: str) -> Any:
         return lambda office: act(office, BOOK, number, Who(who, "同意", ""))
 
-    told = at_once(three, proposes("甲", "pay"), proposes("丙", "suspense"))
+    told = at_once(any_three, proposes("甲", "pay"), proposes("丙", "suspense"))
     assert sorted(one == "done" for one in told) == [False, True], told
-    told = at_once(three, *(judges(decisions.approve, who) for who in "乙丁戊"))
+    told = at_once(any_three, *(judges(decisions.approve, who) for who in "乙丁戊"))
     assert sorted(one == "done" for one in told) == [False, False, True], told
-    assert balance(three, "clearing:icbc") == before + 12000
-    three.story.decide(BOOK, "undo", exception_id=number)
-    at_once(three, proposes("甲", "pay"))
-    told = at_once(three, judges(decisions.approve, "乙"), judges(decisions.reject, "丁"))
+    assert balance(any_three, "clearing:icbc") == before + 12000
+    any_three.story.decide(BOOK, "undo", exception_id=number)
+    at_once(any_three, proposes("甲", "pay"))
+    told = at_once(any_three, judges(decisions.approve, "乙"), judges(decisions.reject, "丁"))
     assert sorted(one == "done" for one in told) == [False, True], told
-    ((state,),) = three.rows(f"SELECT state FROM exception WHERE book_id = {BOOK} AND id = {number}")
-    assert balance(three, "clearing:icbc") == before + 12000 * (state == "DECIDED")
+    ((state,),) = any_three.rows(f"SELECT state FROM exception WHERE book_id = {BOOK} AND id = {number}")
+    assert balance(any_three, "clearing:icbc") == before + 12000 * (state == "DECIDED")
 
 
-def test_one_bill_two_decisions_at_once(three: Any) -> None:
+def test_one_bill_two_decisions_at_once(any_three: Any) -> None:
     """Either of two items onto one bill: exactly one is booked."""
-    onto = three.bill()
-    numbers = [int(only(three, bill=bill)["id"].partition("-")[2]) for bill in three.bills[:2]]
+    onto = any_three.bill()
+    numbers = [int(only(any_three, bill=bill)["id"].partition("-")[2]) for bill in any_three.bills[:2]]
     for number in numbers:
-        asked = ask(three.story.office, BOOK, MAKER, "pay", exception_id=number, bill=onto)
-        decisions.propose(three.story.office, asked)
-    told = at_once(three, *(lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER) for number in numbers))
+        asked = ask(any_three.story.office, BOOK, MAKER, "pay", exception_id=number, bill=onto)
+        decisions.propose(any_three.story.office, asked)
+    approvals = [lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER) for number in numbers]
+    told = at_once(any_three, *approvals)
     assert sorted(one == "done" for one in told) == [False, True], told
-    assert [one for one in told if "is PAID by icbc" in one] and status_of(three, onto) == "PAID"
+    assert [one for one in told if "is PAID by icbc" in one] and status_of(any_three, onto) == "PAID"
 
 
-def test_the_same_receipt_typed_by_two_at_once(three: Any) -> None:
+def test_the_same_receipt_typed_by_two_at_once(any_three: Any) -> None:
     """One reference is one transfer, however often and by whomever it is typed."""
     def types(who: str) -> Any:
         return lambda office: decisions.propose(
@@ -201,20 +210,20 @@ def test_the_same_receipt_typed_by_two_at_once(three: Any) -> None:
                         received_on=D + 1),
         )  # fmt: skip
 
-    at_once(three, types("甲"), types("丙"))
-    for (number,) in three.rows("SELECT id FROM proposal WHERE state = 'WAITING'"):
-        at_once(three, lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER))
-    assert balance(three, "special:icbc") == 100
+    at_once(any_three, types("甲"), types("丙"))
+    for (number,) in any_three.rows("SELECT id FROM proposal WHERE state = 'WAITING'"):
+        at_once(any_three, lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER))
+    assert balance(any_three, "special:icbc") == 100
 
 
 # -- broken in the middle ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("happened", [True, False])
-def test_a_commit_in_doubt_is_approved_once(three: Any, monkeypatch: pytest.MonkeyPatch, happened: bool) -> None:
-    office = three.story.office
-    number = int(only(three, bill=three.bills[0])["id"].partition("-")[2])
-    before = balance(three, "clearing:icbc")
+def test_a_commit_in_doubt_is_approved_once(any_three: Any, monkeypatch: pytest.MonkeyPatch, happened: bool) -> None:
+    office = any_three.story.office
+    number = int(only(any_three, bill=any_three.bills[0])["id"].partition("-")[2])
+    before = balance(any_three, "clearing:icbc")
     decisions.propose(office, ask(office, BOOK, MAKER, "pay", exception_id=number))
     act, calls = office.store.act, []
 
@@ -228,18 +237,19 @@ def test_a_commit_in_doubt_is_approved_once(three: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(office.store, "act", lost)
     decisions.approve(office, BOOK, number, CHECKER)
-    assert balance(three, "clearing:icbc") == before + 12000
+    assert balance(any_three, "clearing:icbc") == before + 12000
     assert len(calls) == (1 if happened else 2)
-    check(three)
+    check(any_three)
 
 
 @pytest.mark.parametrize("at", ["write", "accept", "wake", "judge"])
-def test_a_run_cut_off_anywhere_is_finished_by_the_next(three: Any, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+def test_a_run_cut_off_is_finished_by_the_next(any_three: Any, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     """What it left is proved, and the same command again ends where it would have ended."""
-    decide(three, only(three, bill=three.bills[0])["id"], "pay")
-    three.deliver("icbc", D, lambda lines: [*lines[:1], strange(lines[0], three.bills[1], stan="999991", amount=7)])
-    told = three.told("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲", *WHY)["id"]
-    approve(three, told)
+    decide(any_three, only(any_three, bill=any_three.bills[0])["id"], "pay")
+    bill = any_three.bills[1]
+    any_three.deliver("icbc", D, lambda lines: [*lines[:1], strange(lines[0], bill, stan="999991", amount=7)])
+    told = any_three.told("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲", *WHY)["id"]
+    approve(any_three, told)
     whole = getattr(shelf, at)
 
     def cut(*arguments: Any) -> Any:
@@ -247,13 +257,13 @@ def test_a_run_cut_off_anywhere_is_finished_by_the_next(three: Any, monkeypatch:
         raise OSError("power failure")
 
     monkeypatch.setattr(shelf, at, cut)
-    assert three.type("run", "--bank", "icbc", "--date", str(D)).exit_code == 3
+    assert any_three.type("run", "--bank", "icbc", "--date", str(D)).exit_code == 3
     monkeypatch.undo()
-    found = run(three)
+    found = run(any_three)
     assert found["classes"]["LEDGER_ONLY"] == 2 and found["exceptions_open"] == 3
-    before = three.story.all_rows()
-    assert run(three) == found
-    three.story.unchanged_since(before)
+    before = any_three.story.all_rows()
+    assert run(any_three) == found
+    any_three.story.unchanged_since(before)
 
 
 # -- through a workbook -----------------------------------------------------------------------------------------------
