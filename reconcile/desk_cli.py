@@ -73,7 +73,8 @@ def operator_option(command: Any) -> Any:
 
 
 def reason_option(required: bool = True) -> Callable[[Any], Any]:
-    return click.option("--reason", required=required, default=None if required else "", help="Why; it is kept.")
+    default: dict[str, Any] = {} if required else {"default": ""}  # a default, even None, would make it optional
+    return click.option("--reason", required=required, help="Why; it is kept.", **default)
 
 
 def filter_options(command: Any) -> Any:

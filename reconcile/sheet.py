@@ -5,6 +5,7 @@ Only the sheet: cells out, checked cells in, every fault with its row. What a fi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -121,8 +122,8 @@ def read(path: Path) -> tuple[list[Filled], list[str]]:
             faults.append(f"row {number}: {wrong}")
         elif one is not None:
             filled.append(one)
-    twice = {one.id for one in filled if sum(other.id == one.id for other in filled[:FAULTS_MAX]) > 1}
-    faults += [f"{told} stands in two rows; leave one" for told in sorted(twice)]
+    twice = sorted(told for told, number in Counter(one.id for one in filled).items() if number > 1)
+    faults += [f"{told} stands in two rows; leave one" for told in twice]
     return filled, faults
 
 

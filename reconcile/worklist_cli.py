@@ -209,8 +209,8 @@ def _take_back(context: Context, path: Path, operator: str | None, as_json: bool
     with place(context) as here:
         done: list[str] = []
         refused: list[dict[str, Any]] = []
-        for row in rows:
-            book_id, number = here.find(row.id)
+        places = [here.find(row.id) for row in rows]  # all of them, before anything is done
+        for row, (book_id, number) in zip(rows, places, strict=True):
             try:
                 _act(here, book_id, number, row, here.who(operator, row.reason))
                 done.append(row.id)

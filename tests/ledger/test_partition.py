@@ -75,7 +75,7 @@ def hot_statements(texts: Any) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
     for name in ("bills", "bills locked"):
         yield name, texts.by_keys(name, 2), (330110, 1, 2)
     yield "move_bill", texts.move_bill, ("PAID", 100, 1, 330110, 1, "OUTSTANDING")
-    yield "update_payment", texts.update_payment, (0, "LIVE", None, 100, 1)
+    yield "update_payment", texts.update_payment, (0, "LIVE", None, "", 100, 1)
     yield "update_book", texts.update_book, ("rcb", 20261123, 1, 1, 1, b"", 100)
 
 

@@ -1,0 +1,330 @@
+"""Who decides, and what happens when two do at once, in bulk, through a workbook, or when it breaks in the middle."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, status_of, strange
+from shebao_random_desk import Story
+from shebao_sums import balance, check
+
+from shebao.ledger.store import CommitInDoubt, open_store
+from shebao.reconcile import decisions, shelf
+from shebao.reconcile.commands import desk_of
+from shebao.reconcile.decisions import Office, Who, ask
+from shebao.reconcile.run import Refused
+from shebao.reconcile.sheet import COLUMNS
+
+BOOK = 200
+MAKER, CHECKER = Who("甲", "因为", ""), Who("乙", "同意", "")
+
+
+def with_three(bureau: Any) -> Any:
+    """A date with three payments that the bank has alone, of bills that can be paid, and one that it lacks."""
+    lost = bureau.pay("icbc")
+    bureau.pay("icbc")
+    bureau.bills = [bureau.bill() for _ in range(3)]
+    bureau.close("icbc")
+
+    def plant(lines: list[Any]) -> list[Any]:
+        kept = [one for one in lines if one.stan != lost.stan]
+        return [*kept, *(strange(lines[0], bill, stan=f"99999{n}") for n, bill in enumerate(bureau.bills))]
+
+    bureau.deliver("icbc", D, plant)
+    bureau.next_day()
+    run(bureau)
+    bureau.story = Story(bureau, 1, lambda text: None)
+    return bureau
+
+
+@pytest.fixture
+def three(bureau: Any) -> Any:
+    return with_three(bureau)
+
+
+@pytest.fixture
+def any_three(any_bureau: Any) -> Any:
+    return with_three(any_bureau)
+
+
+# -- in bulk ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_can_be_done_is_done_and_what_is_refused_is_named(three: Any) -> None:
+    three.pay("boc", bill=three.bills[1])
+    by = ("--class", "BANK_ONLY", "--bank", "icbc", "--date", "2026-11-23", *WHY, "--operator")
+    done = three.type("propose", "--action", "pay", *by, "甲")
+    assert done.exit_code == 3 and "2 proposed, 1 refused" in done.output and "PAID by boc" in done.output
+    check(three)
+    assert three.type("approve", *by, "甲").exit_code == 3  # all of them proposed by the same person
+    three.pay("ccb", bill=three.bills[2])  # meanwhile
+    told = three.told("approve", *by, "乙", code=3)
+    check(three)
+    assert len(told["approved"]) == len(told["refused"]) == 1 and "PAID by ccb" in told["refused"][0]["why"]
+    assert [status_of(three, bill) for bill in three.bills] == ["PAID"] * 3
+    assert three.type("reject", *by, "乙").exit_code == 0  # what waits still
+    assert {one["state"] for one in listed(three)} == {"OPEN"}
+    assert "nothing matches" in three.type("approve", *by, "乙").output
+    check(three)
+
+
+def test_usage(three: Any) -> None:
+    told = listed(three)[0]["id"]
+    for line in (
+        ("propose", told, "--action", "pay"), ("propose", told, "--action", "pay", "--reason", " "),
+        ("propose", told, "--action", "steal", *WHY), ("propose", told, *WHY), ("propose", "--action", "pay", *WHY),
+        ("propose", told, "--bank", "icbc", "--action", "pay", *WHY), ("approve", told), ("reject", told),
+        ("approve", "icbc", *WHY), ("approve", "icbc-", *WHY), ("approve", "icbc-１", *WHY), ("approve", "x-1", *WHY),
+        ("propose", told, "--action", "pay", "--class", "NONE", *WHY), ("approve", "--date", "2026-13-01", *WHY),
+    ):  # fmt: skip
+        assert three.type(*line).exit_code == 2, line
+    check(three)
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mb", "a\nb", "\x00", "a\u202eb", "a\x07"])
+def test_control_characters_in_what_people_type_are_refused(bureau: Any, text: str) -> None:
+    bureau.pay("icbc", mti="0220", bill="33011026110109999999")
+    told = only(bureau)["id"]
+    by = ("--operator", "甲")
+    assert bureau.type("propose", told, "--action", "return", "--reason", text, *by).exit_code == 3
+    assert bureau.type("propose", told, "--action", "return", *WHY, "--operator", text).exit_code == 3
+    assert bureau.type("propose", told, "--action", "return", *WHY, *by, "--reference", text).exit_code == 3
+    assert bureau.type("propose", told, "--action", "pay", *WHY, *by, "--bill", text).exit_code == 3
+    assert only(bureau)["state"] == "OPEN"
+    propose(bureau, told, "return")
+    for verb in ("approve", "reject"):
+        assert bureau.type(verb, told, "--reason", text, "--operator", "乙").exit_code == 3
+        assert bureau.type(verb, told, *WHY, "--operator", text).exit_code == 3
+    assert only(bureau)["state"] == "PROPOSED"
+    check(bureau)
+
+
+# -- who --------------------------------------------------------------------------------------------------------------
+
+
+def test_two_operators_are_two_users_of_the_system(bureau: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bureau.config.write_text(bureau.config.read_text() + '[operators]\nidentity = "os"\n')
+    bureau.pay("icbc", mti="0220", bill="33011026110109999999")
+    told = only(bureau)["id"]
+    me = getpass.getuser()
+    line = ("propose", told, "--action", "return", *WHY)
+    assert bureau.type(*line, "--operator", "somebody").exit_code == 3
+    assert bureau.type(*line, "--operator", me).exit_code == 0
+    assert bureau.type("approve", told, *WHY).exit_code == 3
+    assert bureau.type("approve", told, *WHY, "--operator", f"not {me}").exit_code == 3
+    monkeypatch.setattr("getpass.getuser", lambda: "other")
+    assert bureau.type("approve", told, *WHY).exit_code == 0
+    ((maker, maker_from, checker_from),) = bureau.rows("SELECT maker, maker_from, checker_from FROM ruling")
+    assert maker == me and me in maker_from and "other" in checker_from
+    check(bureau)
+
+
+@pytest.mark.parametrize("name", ["ＺＨＡＮＧ", " zhang", "zhang\u3000", "Zhang", "ｚｈａｎｇ", "zhanǵ", "ZHANG\xa0"])
+def test_one_person_by_another_spelling(bureau: Any, name: str) -> None:
+    """C77"""
+    bureau.pay("icbc", mti="0220", bill="33011026110109999999")
+    told = only(bureau)["id"]
+    maker = "zhanǵ" if name.endswith("ǵ") else "zhang"  # composed and not
+    propose(bureau, told, "return", by=maker)
+    assert bureau.type("approve", told, *WHY, "--operator", name).exit_code == 3
+    assert bureau.type("reject", told, *WHY, "--operator", name).exit_code == 3
+    assert only(bureau)["state"] == "PROPOSED"
+
+
+# -- at once ----------------------------------------------------------------------------------------------------------
+
+
+def at_once(bureau: Any, *acts: Any) -> list[str]:
+    """Each act with an office of its own, at the same moment: what became of it."""
+    told, start = [""] * len(acts), threading.Barrier(len(acts))
+
+    def one(place: int) -> None:
+        store = open_store(bureau.url)
+        office = Office(store, desk_of(store, bureau.state, lambda: bureau.now_us), {BOOK: "icbc"})
+        start.wait()
+        try:
+            acts[place](office)
+            told[place] = "done"
+        except Refused as error:
+            told[place] = str(error)
+        finally:
+            store.close()
+
+    threads = [threading.Thread(target=one, args=(place,)) for place in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check(bureau)
+    return told
+
+
+def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(any_three: Any) -> None:
+    number = int(only(any_three, bill=any_three.bills[0])["id"].partition("-")[2])
+    before = balance(any_three, "clearing:icbc")
+
+    def proposes(who: str, action: str) -> Any:
+        return lambda office: decisions.propose(
+            office, ask(office, BOOK, Who(who, "因为", ""), action, exception_id=number)
+        )
+
+    def judges(act: Any, who: str) -> Any:
+        return lambda office: act(office, BOOK, number, Who(who, "同意", ""))
+
+    told = at_once(any_three, proposes("甲", "pay"), proposes("丙", "suspense"))
+    assert sorted(one == "done" for one in told) == [False, True], told
+    told = at_once(any_three, *(judges(decisions.approve, who) for who in "乙丁戊"))
+    assert sorted(one == "done" for one in told) == [False, False, True], told
+    assert balance(any_three, "clearing:icbc") == before + 12000
+    any_three.story.decide(BOOK, "undo", exception_id=number)
+    at_once(any_three, proposes("甲", "pay"))
+    told = at_once(any_three, judges(decisions.approve, "乙"), judges(decisions.reject, "丁"))
+    assert sorted(one == "done" for one in told) == [False, True], told
+    ((state,),) = any_three.rows(f"SELECT state FROM exception WHERE book_id = {BOOK} AND id = {number}")
+    assert balance(any_three, "clearing:icbc") == before + 12000 * (state == "DECIDED")
+
+
+def test_one_bill_two_decisions_at_once(any_three: Any) -> None:
+    """Either of two items onto one bill: exactly one is booked."""
+    onto = any_three.bill()
+    numbers = [int(only(any_three, bill=bill)["id"].partition("-")[2]) for bill in any_three.bills[:2]]
+    for number in numbers:
+        asked = ask(any_three.story.office, BOOK, MAKER, "pay", exception_id=number, bill=onto)
+        decisions.propose(any_three.story.office, asked)
+    approvals = [lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER) for number in numbers]
+    told = at_once(any_three, *approvals)
+    assert sorted(one == "done" for one in told) == [False, True], told
+    assert [one for one in told if "is PAID by icbc" in one] and status_of(any_three, onto) == "PAID"
+
+
+def test_the_same_receipt_typed_by_two_at_once(any_three: Any) -> None:
+    """One reference is one transfer, however often and by whomever it is typed."""
+    def types(who: str) -> Any:
+        return lambda office: decisions.propose(
+            office, ask(office, BOOK, Who(who, "", ""), "receive", amount=100, dates=f"{D}", reference="TR-1",
+                        received_on=D + 1),
+        )  # fmt: skip
+
+    at_once(any_three, types("甲"), types("丙"))
+    for (number,) in any_three.rows("SELECT id FROM proposal WHERE state = 'WAITING'"):
+        at_once(any_three, lambda office, n=number: decisions.approve(office, BOOK, n, CHECKER))
+    assert balance(any_three, "special:icbc") == 100
+
+
+# -- broken in the middle ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_commit_in_doubt_is_approved_once(any_three: Any, monkeypatch: pytest.MonkeyPatch, happened: bool) -> None:
+    office = any_three.story.office
+    number = int(only(any_three, bill=any_three.bills[0])["id"].partition("-")[2])
+    before = balance(any_three, "clearing:icbc")
+    decisions.propose(office, ask(office, BOOK, MAKER, "pay", exception_id=number))
+    act, calls = office.store.act, []
+
+    def lost(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            return act(*arguments)
+        if happened:
+            act(*arguments)
+        raise CommitInDoubt("the line was cut")
+
+    monkeypatch.setattr(office.store, "act", lost)
+    decisions.approve(office, BOOK, number, CHECKER)
+    assert balance(any_three, "clearing:icbc") == before + 12000
+    assert len(calls) == (1 if happened else 2)
+    check(any_three)
+
+
+@pytest.mark.parametrize("at", ["write", "accept", "wake", "judge"])
+def test_a_run_cut_off_is_finished_by_the_next(any_three: Any, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    """What it left is proved, and the same command again ends where it would have ended."""
+    decide(any_three, only(any_three, bill=any_three.bills[0])["id"], "pay")
+    bill = any_three.bills[1]
+    any_three.deliver("icbc", D, lambda lines: [*lines[:1], strange(lines[0], bill, stan="999991", amount=7)])
+    told = any_three.told("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲", *WHY)["id"]
+    approve(any_three, told)
+    whole = getattr(shelf, at)
+
+    def cut(*arguments: Any) -> Any:
+        whole(*arguments)
+        raise OSError("power failure")
+
+    monkeypatch.setattr(shelf, at, cut)
+    assert any_three.type("run", "--bank", "icbc", "--date", str(D)).exit_code == 3
+    monkeypatch.undo()
+    found = run(any_three)
+    assert found["classes"]["LEDGER_ONLY"] == 2 and found["exceptions_open"] == 3
+    before = any_three.story.all_rows()
+    assert run(any_three) == found
+    any_three.story.unchanged_since(before)
+
+
+# -- through a workbook -----------------------------------------------------------------------------------------------
+
+
+def filled(bureau: Any, path: Path, rows: dict[int, dict[str, Any]]) -> Any:
+    """The sheet that goes out, with cells filled in by row from 2, sent back."""
+    assert bureau.type("worklist", "--xlsx", str(path), "--bank", "icbc").exit_code == 0
+    book = openpyxl.load_workbook(path)
+    sheet, heads = book.active, list(COLUMNS)
+    for row, cells in rows.items():
+        for name, value in cells.items():
+            cell = sheet.cell(row, heads.index(name) + 1)
+            cell.value = value
+            if isinstance(value, str):
+                cell.data_type = "s"  # text, even where it begins like a formula
+    book.save(path)
+    return bureau.type("worklist", "--import", str(path), "--operator", "甲", "--json")
+
+
+def test_a_workbook_out_and_back(three: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    ids = [one["id"] for one in listed(three)]
+    done = filled(three, path, {2: {"decision": "accept", "reason": "=1+1"}, 3: {"decision": " PAY ", "reason": "对"}})
+    check(three)
+    assert done.exit_code in (0, 3) and "=1+1" in {one["waiting"].get("reason") for one in listed(three)}, done.output
+    again = three.type("worklist", "--import", str(path), "--operator", "甲")
+    assert again.exit_code == 3 and "take a new sheet" in again.output  # stale
+    waiting = [one for one in listed(three) if one["state"] == "PROPOSED"]
+    assert waiting and waiting[0]["id"] in ids
+    assert three.type("worklist", "--xlsx", str(path)).exit_code == 0
+    book = openpyxl.load_workbook(path)
+    row = next(n for n in range(2, 9) if book.active.cell(n, 1).value == waiting[0]["id"])
+    for name, value in (("decision", "approve"), ("reason", "好")):
+        book.active.cell(row, list(COLUMNS).index(name) + 1, value)
+    book.save(path)
+    assert three.type("worklist", "--import", str(path), "--operator", "甲").exit_code == 3
+    assert three.type("worklist", "--import", str(path), "--operator", "乙").exit_code == 0
+    check(three)
+    assert not [one for one in listed(three) if one["id"] == waiting[0]["id"]]
+
+
+WRONG = {
+    "an unknown action": {2: {"decision": "steal", "reason": "x"}},
+    "no reason": {2: {"decision": "accept"}},
+    "a judgement of an open one": {2: {"decision": "approve", "reason": "x"}},
+    "a number for a bill": {2: {"decision": "pay", "reason": "x", "onto": 33011026110100000010}},
+    "a row twice": {2: {"decision": "accept", "reason": "x", "id": "icbc-1"},
+                    3: {"decision": "accept", "reason": "x", "id": "icbc-1"}},
+    "no id": {2: {"decision": "accept", "reason": "x", "id": None}},
+    "a row of a later hundred": {
+        **{n: {"decision": "accept", "reason": "x", "id": f"icbc-{n}", "state": "OPEN"} for n in range(2, 130)},
+        130: {"decision": "accept", "reason": "x", "id": "icbc-120", "state": "OPEN"},
+    },
+    "an id of no bank, after good rows": {5: {"decision": "accept", "reason": "x", "id": "x-1"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_workbook_with_a_fault_is_refused_whole(three: Any, tmp_path: Path, what: str) -> None:
+    before = three.story.all_rows()
+    done = filled(three, tmp_path / "list.xlsx", {4: {"decision": "accept", "reason": "good"}, **WRONG[what]})
+    assert done.exit_code in (2, 3), (what, done.output)
+    three.story.unchanged_since(before)
