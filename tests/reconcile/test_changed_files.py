@@ -298,3 +298,18 @@ def test_a_late_reversal_is_not_answered_any_more_when_the_banks_line_vanishes(b
     assert only(bureau, id=item["id"])["state"] == "OPEN"
     assert bureau.rows("SELECT answer_date, answer_fen FROM exception") == [(0, 0)]
     check(bureau)
+
+
+def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes(bureau: Any) -> None:
+    """The due moves to the date of the line that is left, out of the ledger's and into the bank's."""
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.next_day()
+    run(bureau)
+    line = bureau.our_lines("icbc", D)[0]
+    assert next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])["classes"]["DUPLICATE"] == 1
+    decide(bureau, only(bureau)["id"], "return")
+    replace(bureau, lambda lines: [])
+    assert bureau.rows("SELECT state, ledger_date, moved_fen FROM exception") == [("DECIDED", D, line.amount)]
+    check(bureau)
