@@ -149,7 +149,9 @@ def _date_is_reconciled(facts: Facts, book_id: int, date: int) -> bool:
 def _is_decided(facts: Facts, payment: Payment) -> bool:
     """Whether two people have disposed of the money since: its bill refunded, its suspense item decided."""
     item = facts.suspense.get((payment.book_id, payment.seq))
-    return payment.state == "REFUNDED" or (item is not None and item.state in ("APPLIED", "RETURNED"))
+    if item is not None and item.state in ("APPLIED", "RETURNED"):
+        return True
+    return payment.state == "REFUNDED" or (not payment.suspense and _bill_of(facts, payment).status == bills.REFUNDED)
 
 
 def _bill_of(facts: Facts, payment: Payment) -> Bill:

@@ -340,8 +340,11 @@ def test_another_file_for_an_accepted_date(bureau: Bureau, bank: str) -> None:
     for words in (("run", "--bank", bank), ("run", "--bank", bank, "--dry-run")):
         done = bureau.type(*words)
         assert done.exit_code == 3 and "--replace" in done.stderr, done.output
-    done = bureau.type("run", "--bank", bank, "--replace", "--reason", "x", "--operator", "a")
-    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-    assert "--replace is not available yet" in done.stderr
+    asked = bureau.told("run", "--bank", bank, "--replace", "--reason", "x", "--operator", "a")["id"]
     put(folder, bank, str(D), rows)
-    assert bureau.told("run", "--bank", bank) == first
+    assert bureau.told("run", "--bank", bank) == first  # only asked for
+    put(folder, bank, str(D), rows[::-1])
+    for operator, code in (("a", 3), ("b", 0)):
+        done = bureau.type("approve", asked, "--reason", "x", "--operator", operator)
+        assert done.exit_code == code, done.output
+    assert bureau.told("run", "--bank", bank) == first  # the same lines
