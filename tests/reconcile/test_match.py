@@ -373,7 +373,7 @@ def test_bills_that_agree_end_as_the_whole_matching_says(ledger, bank, agreeing)
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(several([100]), several([100, 100, 90]), LATES)
 def test_every_fen_of_every_date_is_accounted_for_at_length(ledger, bank, late):
     check_the_money(ledger, bank, late)

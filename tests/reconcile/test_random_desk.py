@@ -13,7 +13,7 @@ from shebao_random_desk import Story
 
 SEED = int(os.environ.get("SHEBAO_SEED", "0"))  # 0: those that are always tried
 FEW = [SEED] if SEED else [1, 2]
-MANY = [SEED] if SEED else range(1000, 1012)
+MANY = [SEED] if SEED else range(510, 514)
 # found a fault once: a surplus taken back twice, a late reversal's line that vanished, a file put back, what was
 # decided and moved, a voided payment beside its twin
 FOUND = [] if SEED else [102, 201, 203, 306]
