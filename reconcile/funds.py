@@ -1,50 +1,38 @@
 """Money due and received, per bank and date: the list that finance reads, and how late money is (section 6).
 
-Reads only. What moves funds is `decisions` and the ledger's rules; the sums themselves are `ledger.dues`.
+Reads only, by the same query as the reports (`reports.money`). What moves funds is `decisions` and the ledger's rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
 from shebao.ledger.day import OPEN
-from shebao.ledger.dues import money_on
 from shebao.ledger.schema_day import ruling, share
 
-from . import shelf
+from .reports.money import DaysLate, Due, dues
+from .workdays import Workdays
 from .worklist import iso
 
-Late = Callable[[int, int], int]  # settlement date, until -> working days late
+ALL_DATES: Final = 99_999_999
 
 
-class Line(NamedTuple):
-    bank: str
-    date: int
-    state: str
-    due: int
-    received: int
-    days_late: int
-
-    @property
-    def missing(self) -> int:
-        """Below zero: more came than is due."""
-        return self.due - self.received
-
-
-def lines(conn: Connection, bank: str, book_id: int, late: Late, today: int) -> list[Line]:
+def lines(conn: Connection, bank: str, book_id: int, calendar: Workdays, today: int) -> list[Due]:
     """Every closed date of a bank, the oldest first."""
-    found = []
-    for day in shelf.days_of(conn, book_id):
-        if day.state == OPEN:
-            continue
-        money = money_on(conn, book_id, day.date)
-        until = today if money.due > money.received else _came(conn, book_id, day.date)
-        days = late(day.date, until) if until and money.due > 0 else 0
-        found.append(Line(bank, day.date, day.state, money.due, money.received, days))
-    return found
+    late = days_late(conn, {bank: book_id}, calendar, today)
+    return [one for one in dues(conn, bank, book_id, ALL_DATES, late) if one.state != OPEN]
+
+
+def days_late(conn: Connection, books: dict[str, int], calendar: Workdays, today: int) -> DaysLate:
+    """Working days by which a date's money is late so far, or was when the last of it came; 0 where nothing is due."""
+
+    def late(bank: str, date: int, due: int, missing: int) -> int:
+        until = today if missing > 0 else _came(conn, books[bank], date)
+        return calendar.working_days_late(date, until) if until and due > 0 else 0
+
+    return late
 
 
 def _came(conn: Connection, book_id: int, date: int) -> int:
@@ -57,7 +45,7 @@ def _came(conn: Connection, book_id: int, date: int) -> int:
     return int(conn.execute(query).scalar() or 0)
 
 
-def as_json(one: Line) -> dict[str, Any]:
+def as_json(one: Due) -> dict[str, Any]:
     """One line of `reconcile funds --json`."""
     return {
         "bank": one.bank, "date": iso(one.date), "state": one.state, "due": one.due, "received": one.received,

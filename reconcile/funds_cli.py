@@ -28,6 +28,7 @@ from .account import AccountEntry, read_account
 from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
+from .reports.money import Due
 from .run import Refused
 from .words import money
 from .workdays import read_workdays
@@ -316,9 +317,9 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     with place(context) as here_:
         settings = here_.house.settings
         banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
-        today, late = date_of(context.now_us()), read_workdays(context.config).working_days_late
+        today, calendar = date_of(context.now_us()), read_workdays(context.config)
         with here_.house.desk.read() as conn:
-            found = [line for one in banks for line in fund_lines.lines(conn, one.key, one.book_id, late, today)]
+            found = [line for one in banks for line in fund_lines.lines(conn, one.key, one.book_id, calendar, today)]
             held = [one for each in banks for one in waiting(conn, each.book_id) if not one.exception_id]
     if as_json:
         print_json([fund_lines.as_json(line) for line in found])
@@ -331,7 +332,7 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     return DONE
 
 
-def _print(found: list[fund_lines.Line]) -> None:
+def _print(found: list[Due]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
         ("银行\nbank", "left"), ("结算日\ndate", "left"), ("状态\nstate", "left"), ("应划\ndue", "right"),

@@ -14,10 +14,10 @@ import shebao
 from shebao.ledger.commands import DONE, REFUSED, Stop, json_option, print_json
 from shebao.ledger.day import date_of, time_of
 
-from . import funds, shelf
+from . import shelf
 from .commands import MONTH, Context, date_option, opened
+from .funds import days_late
 from .reports.figures import gather
-from .reports.money import DaysLate
 from .reports.periods import of_day, of_month, of_year
 from .reports.report import compose
 from .reports.write import summary, write_report
@@ -46,7 +46,8 @@ def report(context: Context, date: int | None, month: int | None, year: int | No
                 period = of_month(month) if month else of_year(year or 0)
             else:
                 period = of_day(date or _latest_of_all(conn, banks))
-            late = _days_late(conn, context, banks)
+            books = {bank: book_id for bank, (_, book_id) in banks.items()}
+            late = days_late(conn, books, read_workdays(context.config), date_of(now_us))
             figures = gather(conn, banks, period, start.hour * 60 + start.minute, date_of(now_us), late)
         if not any(one.days for one in figures.banks):
             raise Stop(f"no bank has a settlement date in {period.label}; type: reconcile status", REFUSED)
@@ -58,17 +59,6 @@ def report(context: Context, date: int | None, month: int | None, year: int | No
         said = written.verdict
         click.echo(f"{said.chinese}  {said.english}\n{folder / 'settlement.html'}")
     return DONE
-
-
-def _days_late(conn: Connection, context: Context, banks: Mapping[str, tuple[str, int]]) -> DaysLate:
-    """How late each date's money is, as `reconcile funds` tells it."""
-    calendar, today = read_workdays(context.config), date_of(context.now_us())
-    found = {
-        (one.bank, one.date): one.days_late
-        for bank, (_, book_id) in banks.items()
-        for one in funds.lines(conn, bank, book_id, calendar.working_days_late, today)
-    }
-    return lambda bank, date, missing: found.get((bank, date), 0)
 
 
 def _latest_of_all(conn: Connection, banks: Mapping[str, tuple[str, int]]) -> int:

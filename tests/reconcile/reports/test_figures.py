@@ -140,7 +140,7 @@ def test_money_that_is_late_is_said_with_the_bank_to_call(bureau: Any) -> None:
         bureau.type("run", "--bank", bank, "--date", str(D))
     asked: list[tuple[str, int, int]] = []
 
-    def late(bank: str, date: int, missing: int) -> int:
+    def late(bank: str, date: int, due: int, missing: int) -> int:
         asked.append((bank, date, missing))
         return 3 if missing else 0
 
