@@ -6,7 +6,7 @@ final. Keys are led by `book_id` as there.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from .schema import metadata
 
@@ -45,7 +45,7 @@ bank_file = Table(
     Column("date", Integer, primary_key=True, autoincrement=False),
     Column("digest", String, nullable=False),
     Column("accepted_us", BigInteger, nullable=False),
-    Column("staged_us", BigInteger, nullable=False),  # names its lines in bank_line
+    Column("staged_us", BigInteger, nullable=False),  # names its lines in bank_block
     Column("payments", BigInteger, nullable=False),
     Column("payments_fen", BigInteger, nullable=False),
     Column("reversals", BigInteger, nullable=False),
@@ -54,25 +54,13 @@ bank_file = Table(
     Column("replaced_by", String, nullable=False, server_default=""),  # digest of the file that the next run takes
 )
 
-# The lines of accepted files. They are staged in chunks under a number of their own; `bank_file` makes them count.
-bank_line = Table(
-    "bank_line", metadata,
+# The lines of files, in blocks (see `reconcile.staged`). They stand under a number; `bank_file` makes that count.
+bank_block = Table(
+    "bank_block", metadata,
     Column("book_id", Integer, primary_key=True, autoincrement=False),
     Column("staged_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("line", BigInteger, primary_key=True, autoincrement=False),
-    Column("date", Integer, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("moment", String, nullable=False),
-    Column("stan", String, nullable=False),
-    Column("rrn", String, nullable=False),
-    Column("terminal", String, nullable=False),
-    Column("branch", String, nullable=False),
-    Column("bill", String, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("receipt", String, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("original_moment", String, nullable=False),
-    Column("original_stan", String, nullable=False),
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("lines", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

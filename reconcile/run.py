@@ -19,7 +19,7 @@ from shebao.ledger.desk import blocks, state_of
 from shebao.ledger.desk_facts import DateMoney
 from shebao.ledger.dues import money_on
 
-from . import shelf
+from . import shelf, staged
 from .inbox import BankFile, folder_of, read_bank_file
 from .items import frame
 from .match import OTHER_DATES, counts, late_lines, match
@@ -134,7 +134,7 @@ def _find(conn: Connection, book_id: int, date: int, bank: pl.DataFrame, now_us:
     ours = pl.concat([ledger.filter(of_them), *wide])
     theirs = bank.filter(of_them)
     if not bills.is_empty():
-        theirs = pl.concat([theirs, shelf.bank_lines(conn, book_id, *shelf.around(date, SEEN), date, bills)])
+        theirs = pl.concat([theirs, staged.bank_lines(conn, book_id, *shelf.around(date, SEEN), date, bills)])
     items = match(ours, theirs, late)
     pure = counts(pl.concat([here.filter(~of_them), items]), date)
 
@@ -189,21 +189,19 @@ def _standing(before: Iterable[Row], to_write: Changes, date: int) -> list[Row]:
 
 
 def _stage(desk: Desk, book_id: int, now_us: int, lines: pl.DataFrame) -> int:
-    """Writes the file's lines, in chunks, under a number that nobody reads yet; gives that number."""
+    """Writes the file's lines, block by block, under a number that nobody reads yet; gives that number."""
     with desk.read() as conn:
-        abandoned = shelf.abandoned(conn, book_id, now_us)
+        abandoned = staged.abandoned(conn, book_id, now_us)
     for old in abandoned:
         more = True
         while more:
             with desk.lock(book_id) as conn:
-                more = shelf.unstage(conn, book_id, old)
-    with desk.lock(book_id) as conn:
-        staged_us = shelf.fresh_staging(conn, book_id, now_us)
-        shelf.stage(conn, shelf.staged_rows(book_id, staged_us, lines.head(1)))  # the number is taken
-    for part in lines.slice(1).iter_slices(shelf.STAGED):
-        rows = shelf.staged_rows(book_id, staged_us, part)
+                more = staged.unstage(conn, book_id, old)
+    staged_us = 0
+    for block in staged.blocks(lines):
         with desk.lock(book_id) as conn:
-            shelf.stage(conn, rows)
+            staged_us = staged_us or staged.fresh_number(conn, book_id, now_us)
+            staged.stage(conn, book_id, staged_us, block)
     return staged_us
 
 

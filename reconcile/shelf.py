@@ -1,7 +1,7 @@
-"""The papers of the end of the day in the store: bank files and their lines, exceptions, states of dates.
+"""The papers of the end of the day in the store: bank files, exceptions, states of dates.
 
-The only module of the folder that writes tables, and with `reports.queries` the only one that knows their SQL. No write
-holds a book's lock for long: lines are staged in chunks that nobody reads until the file is accepted.
+With `staged` (the lines of bank files) the only module of the folder that writes tables; those two and
+`reports.queries` alone know their SQL. No write holds a book's lock for long.
 """
 
 from __future__ import annotations
@@ -11,23 +11,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
-from shebao.ledger.day import DAY_US, OPEN, add_days
+from shebao.ledger.day import OPEN, add_days
 from shebao.ledger.desk import state_of
 from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
 from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
-from shebao.ledger.schema_day import bank_file, bank_line, exception
+from shebao.ledger.schema_day import bank_file, exception
 
 from .items import LINE_SCHEMA, frame
 from .worklist import Row, iso
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
 CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settlement.md section 5)
-STAGED: Final = 2000  # lines of a file that one stages: as quick, since nothing is judged
-WRITTEN_DAYS: Final = 1  # a staging that was never accepted is swept away after so many days
 
 
 class Moved(Exception):
@@ -121,22 +119,6 @@ def _detail_columns(text: str) -> pl.DataFrame:
     )
 
 
-def bank_lines(conn: Connection, book_id: int, first: int, last: int, but: int, bills: pl.Series) -> pl.DataFrame:
-    """Lines of accepted files of a span, `but` one date, of some bills only."""
-    query = (
-        select(*(bank_line.c[name] for name in LINE_SCHEMA))
-        .join(
-            bank_file,
-            and_(bank_file.c.book_id == bank_line.c.book_id, bank_file.c.staged_us == bank_line.c.staged_us),
-        )
-        .where(bank_file.c.book_id == book_id, bank_file.c.date.between(first, last), bank_file.c.date != but)
-    )
-    found = [frame([])]
-    for rows in conn.execution_options(stream_results=True).execute(query).partitions(20_000):
-        found.append(frame(tuple(r) for r in rows).filter(pl.col("bill").is_in(bills.implode())))
-    return pl.concat(found)
-
-
 def exceptions(
     conn: Connection, book_id: int, first: int = 0, last: int = 99_999_999, states: Collection[str] = ()
 ) -> list[Row]:
@@ -204,47 +186,6 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
 
 
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
-
-
-def abandoned(conn: Connection, book_id: int, now_us: int) -> list[int]:
-    """Numbers of what was staged long ago for a file that never was accepted. Only this one needs no lock."""
-    known = set(conn.execute(select(bank_file.c.staged_us).where(bank_file.c.book_id == book_id)).scalars())
-    number = select(func.min(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)
-    found, last = [], -1  # from number to number: the lines between are millions
-    while (last := conn.execute(number.where(bank_line.c.staged_us > last)).scalar() or 0) > 0:
-        if last < now_us - WRITTEN_DAYS * DAY_US and last not in known:
-            found.append(last)
-    return found
-
-
-def unstage(conn: Connection, book_id: int, staged_us: int) -> bool:
-    """Forgets some lines of an abandoned staging; gives whether there are more."""
-    of_it = and_(bank_line.c.book_id == book_id, bank_line.c.staged_us == staged_us)
-    beyond = select(bank_line.c.line).where(of_it).order_by(bank_line.c.line).offset(STAGED).limit(1)
-    until = conn.execute(beyond).scalar()
-    conn.execute(delete(bank_line).where(of_it if until is None else and_(of_it, bank_line.c.line < until)))
-    return until is not None
-
-
-def fresh_staging(conn: Connection, book_id: int, now_us: int) -> int:
-    """A number for lines to be staged under."""
-    used = conn.execute(select(func.max(bank_line.c.staged_us)).where(bank_line.c.book_id == book_id)).scalar()
-    empty = conn.execute(select(func.max(bank_file.c.staged_us)).where(bank_file.c.book_id == book_id)).scalar()
-    return max(now_us, (used or 0) + 1, (empty or 0) + 1)
-
-
-def staged_rows(book_id: int, staged_us: int, lines: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """Lines as rows of `bank_line`, for `stage`: made before the lock is taken."""
-    return lines.select(pl.lit(book_id).alias("book_id"), pl.lit(staged_us).alias("staged_us"), *LINE_SCHEMA).rows()
-
-
-def stage(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
-    """The driver takes the rows as they are, without SQLAlchemy's dictionaries."""
-    if rows:
-        mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
-        names = ("book_id", "staged_us", *LINE_SCHEMA)
-        marks = ", ".join([mark] * len(names))
-        conn.exec_driver_sql(f"INSERT INTO {bank_line.name} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
 def accept(conn: Connection, one: AcceptedFile) -> None:

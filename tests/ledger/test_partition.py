@@ -103,7 +103,7 @@ def test_each_hot_statement_touches_one_partition(till: Any, postgres: Any) -> N
 
 def test_every_unique_key_is_led_by_what_the_table_is_spread_by() -> None:
     for table in schema.metadata.sorted_tables:
-        if table.name in BY_BOOK or table in (schema_day.bank_file, schema_day.bank_line):
+        if table.name in BY_BOOK or table in (schema_day.bank_file, schema_day.bank_block):
             assert next(iter(table.primary_key.columns)).name == "book_id", table.name
         for index in table.indexes:
             if index.unique:

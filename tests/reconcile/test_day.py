@@ -217,7 +217,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(bureau: Any) -> None:
     told = bureau.told("run", "--bank", "icbc", "--dry-run", code=1)
     assert told["state"] == "CLOSED" and told["dry_run"] is True
     assert told["classes"] == {**ZERO, "LEDGER_ONLY": 1} and told["exceptions_open"] == 1
-    assert bureau.rows("SELECT count(*) FROM exception") == bureau.rows("SELECT count(*) FROM bank_line") == [(0,)]
+    assert bureau.rows("SELECT count(*) FROM exception") == bureau.rows("SELECT count(*) FROM bank_block") == [(0,)]
     assert bureau.told("exceptions") == []
 
 

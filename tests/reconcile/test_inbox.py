@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shebao.codecs.columns import FILE_BYTES_MAX
+from shebao.reconcile.staged import unpacked
 
 BANKS = ("rcb", "icbc", "ccb", "boc")
 D = 20261123
@@ -29,7 +30,7 @@ def refused(bureau: Any, bank: str) -> list[str]:
     assert done.exit_code == 3, done.output
     assert done.stdout == "" and "Traceback" not in done.stderr
     assert bureau.rows("SELECT state FROM day WHERE state <> 'OPEN'") == [("CLOSED",)]
-    for table in ("bank_file", "bank_line", "exception"):
+    for table in ("bank_file", "bank_block", "exception"):
         assert bureau.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
     lines: list[str] = done.stderr.splitlines()
     assert lines[-1].endswith("nothing changed")
@@ -184,8 +185,8 @@ def test_text_that_looks_like_a_formula_stays_what_it_is(bureau: Any, bank: str)
     if bank == "ccb":
         assert all(f",{text[:8]},{text},".encode() in path.read_bytes() for text in FORMULAS)
     assert bureau.told("run", "--bank", bank)["classes"]["MATCHED"] == len(FORMULAS)
-    kept = bureau.rows("SELECT branch, terminal FROM bank_line ORDER BY line")
-    assert kept == [(text, text[:8]) for text in FORMULAS]
+    ((block,),) = bureau.rows("SELECT lines FROM bank_block")
+    assert unpacked(block).select("branch", "terminal").rows() == [(text, text[:8]) for text in FORMULAS]
 
 
 def test_a_day_without_payments_of_all_banks(bureau: Any) -> None:

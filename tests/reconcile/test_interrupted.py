@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from shebao.reconcile import shelf
+from shebao.reconcile import shelf, staged
 from shebao.reconcile.commands import desk_of
 from shebao.reconcile.run import Desk, Result
 from shebao.reconcile.run import run as run_date
@@ -40,7 +40,7 @@ def locking(desk: Desk, before: Callable[[int], None], after: Callable[[int], No
 
 def prepared(bureau: Any, bank: str, monkeypatch: Any) -> tuple[Desk, Callable[[Desk], Result]]:
     """Six payments; the bank lists two of them twice, and forgets one. Every transaction is small."""
-    monkeypatch.setattr(shelf, "STAGED", 2)
+    monkeypatch.setattr(staged, "BLOCK_LINES", 2)
     monkeypatch.setattr(shelf, "chunks", lambda rows: ([row] for row in rows))
     for _ in range(6):
         bureau.pay(bank)
@@ -60,8 +60,8 @@ def check(bureau: Any, bank: str) -> None:
     }  # fmt: skip
     listed = sorted(one["class"] for one in bureau.told("exceptions", "--bank", bank))
     assert listed == ["DUPLICATE", "DUPLICATE", "LEDGER_ONLY"]
-    kept = "SELECT count(*) FROM bank_line NATURAL JOIN (SELECT book_id, staged_us FROM bank_file)"
-    assert bureau.rows(kept) == [(7,)]
+    kept = "SELECT lines FROM bank_block NATURAL JOIN (SELECT book_id, staged_us FROM bank_file) ORDER BY block"
+    assert [staged.unpacked(block).height for (block,) in bureau.rows(kept)] == [2, 2, 2, 1]
     assert bureau.rows("SELECT count(*) FROM bank_file") == [(1,)]
 
 

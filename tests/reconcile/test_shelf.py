@@ -1,4 +1,4 @@
-"""What the shelf reads a million rows at a time, against the same read one by one; and what it sweeps away."""
+"""What the shelf reads a million rows at a time, against the same read one by one."""
 
 from __future__ import annotations
 
@@ -38,33 +38,3 @@ def test_the_books_lines_at_once_are_the_detail_lines(any_bureau: Any, monkeypat
         assert found.height == 7 and found.equals(told) and found.schema == told.schema
     with bureau.store.reading() as conn:
         assert shelf.ledger_lines(conn, 200, D + 2).equals(frame([]))
-
-
-def test_what_was_staged_and_never_accepted_goes_in_pieces(bureau: Any, monkeypatch: Any) -> None:
-    """A day later, and not the lines of accepted files, nor what another run stages now."""
-    monkeypatch.setattr(shelf, "STAGED", 2)
-    bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D)
-    bureau.told("run", "--bank", "icbc")
-    one = ("P", "20261123090000", "000001", "", "", "", "3" * 20, 1, "", "01", "", "")
-    lines = frame((D, n, *one) for n in range(7))
-    day = 86_400_000_000
-    with bureau.store.writing() as conn:
-        for staged_us in (5, bureau.now_us - 2 * day, bureau.now_us - 7):
-            shelf.stage(conn, shelf.staged_rows(200, staged_us, lines))
-    with bureau.store.reading() as conn:
-        assert shelf.abandoned(conn, 200, bureau.now_us) == [5, bureau.now_us - 2 * day]
-    more = []
-    for _ in range(4):
-        with bureau.store.writing() as conn:
-            more.append(shelf.unstage(conn, 200, 5))
-    assert more == [True, True, True, False]
-    assert bureau.rows("SELECT count(*) FROM bank_line WHERE staged_us = 5") == [(0,)]
-    bureau.next_day()
-    bureau.close("icbc")
-    bureau.deliver("icbc", D + 1)
-    bureau.told("run", "--bank", "icbc", "--date", str(D + 1))
-    left = bureau.rows("SELECT DISTINCT staged_us FROM bank_line WHERE line < 7 AND bill LIKE '333%'")
-    assert left == []
-    assert bureau.rows("SELECT count(*) FROM bank_line") == [(1,)]

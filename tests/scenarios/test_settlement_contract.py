@@ -268,7 +268,7 @@ def refused(bureau: Bureau, bank: str) -> str:
 def untouched(bureau: Bureau, bank: str) -> None:
     book = int(BANKS[bank]) * 100
     assert bureau.rows(f"SELECT state FROM day WHERE book_id = {book} AND date = {D}") == [("CLOSED",)]
-    for table in ("bank_file", "bank_line", "exception"):
+    for table in ("bank_file", "bank_block", "exception"):
         assert bureau.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
 
 

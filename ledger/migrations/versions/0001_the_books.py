@@ -261,24 +261,12 @@ def _end_of_day() -> None:
         sa.PrimaryKeyConstraint("book_id", "date"),
     )
     op.create_table(
-        "bank_line",
+        "bank_block",
         sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("staged_us", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("date", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("moment", sa.String(), nullable=False),
-        sa.Column("stan", sa.String(), nullable=False),
-        sa.Column("rrn", sa.String(), nullable=False),
-        sa.Column("terminal", sa.String(), nullable=False),
-        sa.Column("branch", sa.String(), nullable=False),
-        sa.Column("bill", sa.String(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("receipt", sa.String(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("original_moment", sa.String(), nullable=False),
-        sa.Column("original_stan", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("book_id", "staged_us", "line"),
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lines", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("book_id", "staged_us", "block"),
         sqlite_with_rowid=False,
     )
 
