@@ -300,8 +300,11 @@ def test_a_late_reversal_is_not_answered_any_more_when_the_banks_line_vanishes(b
     check(bureau)
 
 
-def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes(bureau: Any) -> None:
-    """The due moves to the date of the line that is left, out of the ledger's and into the bank's."""
+@pytest.mark.parametrize(("action", "state"), [("return", "DECIDED"), ("suspense", "OPEN")])
+def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes(
+    bureau: Any, action: str, state: str
+) -> None:
+    """The due moves to the date of the line that is left, out of the ledger's; what was booked for it waits."""
     bureau.pay("icbc")
     bureau.close("icbc")
     bureau.deliver("icbc", D)
@@ -309,7 +312,10 @@ def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes
     run(bureau)
     line = bureau.our_lines("icbc", D)[0]
     assert next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])["classes"]["DUPLICATE"] == 1
-    decide(bureau, only(bureau)["id"], "return")
+    decide(bureau, only(bureau)["id"], action)
     replace(bureau, lambda lines: [])
-    assert bureau.rows("SELECT state, ledger_date, moved_fen FROM exception") == [("DECIDED", D, line.amount)]
-    check(bureau)
+    for date in (D, D + 1, D):
+        stored = bureau.rows("SELECT state, ledger_date, moved_fen FROM exception WHERE item_class <> 'SUSPENSE'")
+        assert stored == [(state, D, line.amount)]
+        check(bureau)
+        run(bureau, date=date)
