@@ -72,9 +72,32 @@ class Dates(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({DATE.convert(one.strip(), param, ctx) for one in value.split(",")}))
 
 
-def _on_option(required: bool) -> Callable[[Any], Any]:
+def _on_option(required: bool = False) -> Callable[[Any], Any]:
     text = "The day of the transfer." if required else "The day of the transfer. Default: today."
     return click.option("--received-on", "on", type=DATE, default=None, help=text)
+
+
+def _who_proposes(command: Any) -> Any:
+    """--reason, --operator, --json, and the context."""
+    for option in (click.pass_obj, json_option, operator_option, reason_option(required=False)):
+        command = option(command)
+    return command
+
+
+def _transfer(on_required: bool = False) -> Callable[[Any], Any]:
+    """--reference, --received-on, or --cancel instead; and who proposes it."""
+
+    def with_options(command: Any) -> Any:
+        for option in (
+            _who_proposes,
+            click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what this reference booked."),
+            _on_option(on_required),
+            click.option("--reference", default="", help="The number of the transfer."),
+        ):
+            command = option(command)
+        return command
+
+    return with_options
 
 
 def _reference(text: str) -> str:
@@ -94,16 +117,10 @@ def _propose(here_: Place, one: Proposal, as_json: bool) -> int:
 @bank_option(required=False)
 @click.option("--date", "dates", type=Dates(), default=None, help="For which settlement dates.")
 @click.option("--amount", type=Yuan(), default=None, help="How much came, in yuan: 1234.50.")
-@click.option("--reference", default="", help="The bank's number of the transfer.")
-@_on_option(required=True)
-@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
 @click.option(
     "--statement", type=click.Path(path_type=Path, dir_okay=False), help="Read it from the special account's statement."
 )
-@reason_option(required=False)
-@operator_option
-@json_option
-@click.pass_obj
+@_transfer(on_required=True)
 def receive(
     context: Context, bank: str | None, dates: tuple[int, ...] | None, amount: int | None, reference: str,
     on: int | None, cancel: str, statement: Path | None, reason: str, operator: str | None, as_json: bool,
@@ -199,13 +216,7 @@ def _cancel(
 @bank_option(required=False)
 @click.option("--date", type=DATE, default=None, help="For which settlement date.")
 @click.option("--amount", type=Yuan(), default=None, help="How much, in yuan: 1234.50.")
-@click.option("--reference", default="", help="The number of the transfer.")
-@_on_option(required=False)
-@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
-@reason_option(required=False)
-@operator_option
-@json_option
-@click.pass_obj
+@_transfer()
 def payback(
     context: Context, bank: str | None, date: int | None, amount: int | None, reference: str, on: int | None,
     cancel: str, reason: str, operator: str | None, as_json: bool,
@@ -228,11 +239,8 @@ def payback(
 @click.argument("number", metavar="BILL")
 @click.option("--paid", is_flag=True, help="The refund that was decided has been paid out, by --reference.")
 @click.option("--reference", default="", help="--paid: the number of the transfer.")
-@_on_option(required=False)
-@reason_option(required=False)
-@operator_option
-@json_option
-@click.pass_obj
+@_on_option()
+@_who_proposes
 def refund(
     context: Context, number: str, paid: bool, reference: str, on: int | None, reason: str, operator: str | None,
     as_json: bool,
@@ -276,13 +284,7 @@ def _paid_at(here_: Place, number: str, context: Context) -> tuple[int, int]:
 @bank_option(required=False)
 @click.option("--type", "types", type=click.Choice(TYPES), multiple=True, help="Insurance type; repeat with --amount.")
 @click.option("--amount", "amounts", type=Yuan(), multiple=True, help="How much of that type, in yuan.")
-@click.option("--reference", default="", help="The number of the transfer.")
-@_on_option(required=False)
-@click.option("--cancel", default="", metavar="REFERENCE", help="Cancel what was booked with this reference.")
-@reason_option(required=False)
-@operator_option
-@json_option
-@click.pass_obj
+@_transfer()
 def sweep(
     context: Context, bank: str | None, types: tuple[str, ...], amounts: tuple[int, ...], reference: str,
     on: int | None, cancel: str, reason: str, operator: str | None, as_json: bool,
