@@ -91,7 +91,7 @@ def _about_a_case(world: Bureau, bank: str) -> None:
     if not known:
         return
     case = world.random.choice(open_ if open_ and world.random.random() < 0.8 else known)
-    action = world.random.choice([name for name in ALLOWED if case.kind in ALLOWED[name] and name != "undo"] or ["pay"])
+    action = _rather_rare(world, case.kind)
     if decided and world.random.random() < 0.3:
         case, action = world.random.choice(decided), "undo"
     elif world.random.random() < 0.08:
@@ -102,6 +102,13 @@ def _about_a_case(world: Bureau, bank: str) -> None:
     if action == "return" and world.random.random() < 0.5:
         asked.reference = _fresh(world)
     propose_it(world, asked)
+
+
+def _rather_rare(world: Bureau, kind: str) -> str:
+    """Of the actions for such a case one that was not taken yet in this world, half the time."""
+    allowed = [name for name in ALLOWED if kind in ALLOWED[name] and name != "undo"]
+    new = [name for name in allowed if not world.model.ways[f"{name} {kind}"]]
+    return world.random.choice(new if new and world.random.random() < 0.5 else allowed)
 
 
 def _bill_for(world: Bureau, case: Case) -> str:

@@ -204,6 +204,23 @@ def _undo(core: Core, found: Sent, mti: str, proc: str, number: str, amount: int
     return Sent(said, fields)
 
 
+def _about_a_booking(core: Core) -> None:
+    """What an operator booked by the bank's file: told again, in the other class, or taken back."""
+    booked = {(one.key[1], one.bill) for one in core.place.model.taken if one.bank == core.bank and one.booked}
+    found = core.some(lambda said: said.proc == PAY and (said.stan, said.bill) in booked)
+    if found is None:
+        return
+    said, how = found.said, core.random.choice(("again", "other class", "void", "reversal"))
+    if how == "again":
+        core.send(found, again=core.random.random() < 0.8)
+    elif how == "other class":
+        core.offer(Sent(said._replace(mti=TWICE_WRONG[said.mti]), dict(found.fields)))
+    elif how == "void":
+        core.offer(_undo(core, found, "0200", VOID, said.bill, said.amount))
+    else:
+        core.offer(_undo(core, found, core.random.choice(("0400", "0420")), PAY, "", said.amount))
+
+
 def _inquiry(core: Core) -> None:
     number, _, bill = _bill(core)
     key = core.key(_moment(core))
@@ -293,4 +310,5 @@ DEEDS: Final[dict[str, Callable[[Core], None]]] = {
     "sign off": _sign_off,
     "flawed": _flawed,
     "odd reversal": _odd_reversal,
+    "about a booking": _about_a_booking,
 }

@@ -174,7 +174,7 @@ def draw(seed: int) -> Plan:
 def _settling(plan: Plan, random: Random) -> Plan:
     """One evening after the other: many bills are paid, files come, people decide, while the banks go on."""
     evenings = {"clock over cut-over": 2.5, "bank's file": 8.0, "clerks": random.choice((30.0, 90.0))}
-    more = {"pay": 60, "advice": 15, "reversal": 12, "repeat": 16, "void": 8}
+    more = {"pay": 60, "advice": 15, "reversal": 12, "repeat": 16, "void": 12, "void reversed": 8, "about a booking": 8}
     return replace(
         plan, bills=60, messages_max=160, messages_per_s=random.choice((1.5, 3.0)), banks=plan.banks[:2],
         seconds=random.choice((60.0, 120.0)), rates=plan.rates | evenings, deeds=plan.deeds | more,
