@@ -278,6 +278,7 @@ def main() -> None:
             shutil.rmtree(work, ignore_errors=True)
             shutil.copytree(books, work)
             size = deliver(work, spec_of(LAYOUTS[layout]), chosen.lines, chosen.odd)
+            os.sync()  # what was copied just now would go to the disk in the run's own commits
             one = watch([sys.executable, "-P", __file__, "--child", str(work), layout], work / "books.db")
             print(*told(layout, size, chosen.lines, one), sep="\n", flush=True)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
