@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from . import bills
 from .desk_facts import Proposal
-from .facts import Bill, Book, ExceptionItem, Facts, KeyClass, Payment, Request, Suspense
+from .facts import Bill, Book, Event, ExceptionItem, Facts, KeyClass, Payment, Request, Suspense
 from .payment import PAYMENT_PROC, payment_of
 
 BANK_ONLY, LEDGER_ONLY, DUPLICATE = "BANK_ONLY", "LEDGER_ONLY", "DUPLICATE"
@@ -83,10 +83,11 @@ def line_of(ask: Ask) -> Line:
 
 
 def payment_of_case(ask: Ask, live: bool = True) -> Payment | None:
-    """The ledger's payment that the exception speaks of: the live one, if there are several of one key."""
+    """The ledger's payment that the exception speaks of: the live one, if there are several of one key.
+
+    Where the ledger has no line for it, or that one is undone, it is what was booked for the bank's line.
+    """
     case, facts = ask.case, ask.facts
-    if case.payment_seq:
-        return facts.payments.get((case.book_id, case.payment_seq))
     if case.seq:
         act = facts.acts[case.book_id, case.seq]
         origin = facts.acts.get((case.book_id, act.origin_seq or 0))
@@ -95,15 +96,43 @@ def payment_of_case(ask: Ask, live: bool = True) -> Payment | None:
             if found is not None:
                 return found
         return facts.payments.get((case.book_id, act.origin_seq or 0))
+    booked = bookings(facts, case)
+    standing = [payment for payment in booked if payment.state == "LIVE"]
+    if booked and not case.ledger_date:
+        return (standing or booked)[-1]
+    known = ledger_payment(ask, live)
+    if standing and (known is None or (live and known.state != "LIVE")):
+        return standing[-1]
+    return known
+
+
+def ledger_payment(ask: Ask, live: bool = True) -> Payment | None:
+    """What a message brought by the key of one of the lines, and no decision about them."""
+    case, facts = ask.case, ask.facts
     ledger, _ = sides(case)
+    booked = {payment.seq for payment in bookings(facts, case)}
     found_ones = [
         payment
         for trace in sorted(traces(case))
         for event in facts.events[case.book_id, trace]
         if (payment := payment_of(event, facts)) is not None and payment.bill == case.bill
+        and payment.seq not in booked
     ]
     found_ones.sort(key=lambda p: (p.receipt != ledger.get("receipt"), (p.state == "LIVE") != live))
     return found_ones[0] if found_ones else None
+
+
+def bookings(facts: Facts, case: ExceptionItem) -> list[Payment]:
+    """What was ever booked by decisions about it, in order."""
+    found = (facts.payments.get((one.book_id, one.seq)) for one in facts.decided[case.book_id, case.id])
+    return [payment for payment in found if payment is not None]
+
+
+def decisions(facts: Facts, case: ExceptionItem) -> list[Event]:
+    """The decisions about it that stand, in order: the last one is undone first."""
+    acts = [facts.acts[one.book_id, one.seq] for one in facts.decided[case.book_id, case.id]]
+    undone = {act.origin_seq for act in acts if act.kind == "undone"}
+    return [act for act in acts if act.kind != "undone" and act.seq not in undone]
 
 
 def held(ask: Ask) -> tuple[Suspense, Payment] | str:

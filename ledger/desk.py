@@ -57,6 +57,10 @@ def rule(request: Request, facts: Facts) -> Decision:
     if isinstance(found, str):
         return Decision(Code.INVALID, note=found)
     effects, shares = found
+    about_seq = effects.origin_seq or 0
+    if proposal.id and about_seq != proposal.about_seq:
+        note = "what it is about has changed since it was proposed: reject it, look again, and propose anew"
+        return Decision(Code.INVALID, note=note)
     book = facts.books[request.book_id]
     bill = effects.bill_after
     ruling = Ruling(
@@ -124,14 +128,29 @@ def _case(request: Request, facts: Facts, proposal: Proposal) -> Outcome | str:
     if fen and not is_undo:
         shares = (Share(book.book_id, book.next_seq, case.due_date, "due", fen),)
     corrected = case.corrected_fen + fen
+    holds, since = _before(facts, case) if is_undo else (book.next_seq, book.open_date)
     after = case._replace(
         state=AFTER.get(proposal.action, "DECIDED"), proposal="" if is_undo else proposal.action,
         corrected_fen=corrected,
-        left_fen=0 if proposal.action == "carry" else case.gap_fen + case.answer_fen - corrected,
-        decided_seq=0 if is_undo else book.next_seq, decided_date=0 if is_undo else book.open_date,
-        payment_seq=effects.payment.seq if effects.payment is not None else 0,
+        left_fen=0 if proposal.action in AFTER else case.gap_fen + case.answer_fen - corrected,
+        decided_seq=holds, decided_date=since, payment_seq=_standing(facts, case, effects),
     )  # fmt: skip
     return Outcome(effects._replace(case=after), shares)
+
+
+def _before(facts: Facts, case: ExceptionItem) -> tuple[int, int]:
+    """Event and date of the decision that holds once the last one is undone: what booked nothing is behind it."""
+    earlier = [act for act in cases.decisions(facts, case) if act.seq != case.decided_seq]
+    booked = [act for act in earlier if facts.entries[act.book_id, act.seq]]
+    return (booked[-1].seq, booked[-1].date) if booked else (0, 0)
+
+
+def _standing(facts: Facts, case: ExceptionItem, effects: Effects) -> int:
+    """The last of the payments that its decisions booked and that is live after `effects`; 0: none."""
+    after = {one.seq: one for one in (effects.payment_after, effects.other_after) if one is not None}
+    booked = [after.get(one.seq, one) for one in cases.bookings(facts, case)]
+    booked += [effects.payment] if effects.payment is not None else []
+    return max((one.seq for one in booked if one.state == "LIVE"), default=0)
 
 
 def _undone_shares(facts: Facts, case: ExceptionItem, seq: int) -> tuple[Share, ...]:
@@ -192,7 +211,7 @@ def _judged(facts: Facts, effects: Effects) -> tuple[Day, ...]:
     for share in effects.shares:
         money = changed[share.book_id, share.date]
         changed[share.book_id, share.date] = money._replace(**{share.side: getattr(money, share.side) + share.fen})
-    for case in (effects.case, effects.exception):
+    for case in (effects.case, effects.exception, effects.other_exception):
         if case is None:
             continue
         before = facts.exceptions.get((case.book_id, case.id))

@@ -35,6 +35,7 @@ class Proposal(NamedTuple):
     checker_from: str = ""
     judged_us: int = 0
     seq: int = 0  # event that booked it
+    about_seq: int = 0  # event that it is about, as its maker saw it: of a payment, a receipt, a decision; 0: none
 
 
 class Ruling(NamedTuple):

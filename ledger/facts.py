@@ -290,6 +290,8 @@ class Effects(NamedTuple):
     early: Early | None = None
     suspense: Suspense | None = None  # new, or changed (same key)
     exception: ExceptionItem | None = None  # new, or changed (same key)
+    other_suspense: Suspense | None = None  # a changed one beside a new one
+    other_exception: ExceptionItem | None = None  # likewise
     days: tuple[Day, ...] = ()  # changed or new, whole rows
     book: Book | None = None  # changed by more than the counters that `apply` advances
     told: Request | None = None  # as the event tells it, where an operator books what a bank's line tells
@@ -355,6 +357,7 @@ class Facts:
     acts: dict[tuple[int, int], Event] = field(default_factory=dict)  # (book, seq): what a proposal speaks of
     entries: dict[tuple[int, int], list[Transfer]] = field(default_factory=dict)  # of those events
     shares: dict[tuple[int, int], list[Share]] = field(default_factory=dict)  # of those events
+    decided: dict[tuple[int, int], list[Ruling]] = field(default_factory=dict)  # (book, exception), in order
     referred: dict[tuple[int, str], list[Ruling]] = field(default_factory=dict)  # (book, reference or bill), in order
     special: dict[int, int] = field(default_factory=dict)  # book -> fen that its bank's special account holds
     money: dict[tuple[int, int], DateMoney] = field(default_factory=dict)  # (book, date)

@@ -215,28 +215,24 @@ def _remember(facts: Facts, effects: Effects) -> None:
         stored = facts.changed_bills.get(after.number, (before.status, after))[0]
         facts.changed_bills[after.number] = (stored, after)
         facts.bills[after.number] = after
-    new, changed = effects.payment, effects.payment_after
-    if new is not None:
+    if effects.payment is not None:
+        new = effects.payment
         facts.payments[new.book_id, new.seq] = facts.new_payments[new.book_id, new.seq] = new
-    if changed is not None:
+    for changed in filter(None, (effects.payment_after, effects.other_after)):
         key = changed.book_id, changed.seq
         facts.payments[key] = changed
         written = facts.new_payments if key in facts.new_payments else facts.changed_payments
         written[key] = changed
-    if effects.other_after is not None:
-        other = effects.other_after
-        facts.payments[other.book_id, other.seq] = facts.changed_payments[other.book_id, other.seq] = other
-    early, suspense = effects.early, effects.suspense
+    early = effects.early
     if early is not None:
         facts.early[early.book_id, early.trace, early.proc] = early
         facts.new_early.append(early)
-    if suspense is not None:
-        key = suspense.book_id, suspense.seq
-        facts.suspense[key] = facts.changed_suspense[key] = suspense
-    for item in (effects.exception, effects.case):
-        if item is not None:
-            key = item.book_id, item.id
-            facts.exceptions[key] = facts.changed_exceptions[key] = item
+    for held in filter(None, (effects.suspense, effects.other_suspense)):
+        key = held.book_id, held.seq
+        facts.suspense[key] = facts.changed_suspense[key] = held
+    for item in filter(None, (effects.exception, effects.other_exception, effects.case)):
+        key = item.book_id, item.id
+        facts.exceptions[key] = facts.changed_exceptions[key] = item
     if effects.ruling is not None:
         facts.new_rulings.append(effects.ruling)
         facts.new_shares.extend(effects.shares)

@@ -32,20 +32,18 @@ def before_events(backend: Backend, proposals: Iterable[Proposal], facts: Facts)
             facts.exceptions[book_id, case.id] = case
             for trace in traces(case):
                 facts.events.setdefault((book_id, trace), [])
-            _acts(backend, [(book_id, seq) for seq in (case.seq, case.decided_seq) if seq], facts)
+            rows = backend.rows(backend.statements.by_keys("rulings by exception", 1), (book_id, case.id))
+            rulings = facts.decided[book_id, case.id] = sorted(Ruling(*row) for row in rows)
+            _acts(backend, [(book_id, seq) for seq in (case.seq, *(one.seq for one in rulings)) if seq], facts)
             origins = [(book_id, act.origin_seq) for act in facts.acts.values() if act.origin_seq]
             _acts(backend, origins, facts)
         _referred(backend, one, facts)
 
 
-def payments_of(proposals: Iterable[Proposal], facts: Facts) -> set[Pair]:
+def payments_of(facts: Facts) -> set[Pair]:
     """Payments that a proposal names beside those of its messages."""
     named = {(act.book_id, seq) for act in facts.acts.values() for seq in (act.seq, act.origin_seq) if seq}
     named |= {key[:2] for key in facts.suspense}
-    for one in proposals:
-        case = facts.exceptions.get((one.book_id, one.exception_id))
-        if case is not None and case.payment_seq:
-            named.add((one.book_id, case.payment_seq))
     return named
 
 

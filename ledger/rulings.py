@@ -21,7 +21,9 @@ from .cases import (
     SUSPENSE,
     Ask,
     bill_of,
+    bookings,
     held,
+    ledger_payment,
     line_of,
     noted,
     payable,
@@ -69,6 +71,8 @@ def _pay(ask: Ask) -> Effects | str:
     if ask.case.item_class == SUSPENSE:
         return _apply(ask)
     line = line_of(ask)
+    if came := _came_meanwhile(ask):
+        return came
     bill = payable(ask, ask.proposal.bill or line.bill, line.trace, line.amount)
     if isinstance(bill, str):
         return bill
@@ -106,7 +110,20 @@ def _suspend(ask: Ask) -> Effects | str:
     fen = ask.case.remaining_fen
     if fen <= 0:
         return _nothing_to_book(ask)
-    return _parked(ask, fen, Effects(kind="parked"))
+    return _came_meanwhile(ask) or _parked(ask, fen, Effects(kind="parked"))
+
+
+def _came_meanwhile(ask: Ask) -> str:
+    """Why money that the ledger had not, or not any more, must not be booked: a message has brought it since."""
+    if ask.case.item_class not in (BANK_ONLY, STATE_DIFFERS):
+        return ""
+    payment = ledger_payment(ask)
+    if payment is None or payment.state != "LIVE":
+        return ""
+    return (
+        f"the ledger has this money since: payment {payment.receipt} of {payment.date};"
+        f" type: reconcile run --bank {ask.book.bank} --date {ask.case.date}"
+    )
 
 
 def _parked(ask: Ask, fen: int, effects: Effects) -> Effects:
@@ -118,6 +135,7 @@ def _parked(ask: Ask, fen: int, effects: Effects) -> Effects:
         fen, ask.facts.now_us,
     )  # fmt: skip
     entries = [(row.debit, row.credit, row.amount) for row in effects.transfers]
+    effects = effects._replace(other_suspense=effects.suspense, other_exception=effects.exception)
     return effects._replace(
         told=told, payment=payment, transfers=transfers(book, [*entries, *money(book.bank, "suspense", fen)]),
         suspense=Suspense(book.book_id, payment.seq, fen, "OPEN", item.id), exception=item,
@@ -144,6 +162,9 @@ def _reverse(ask: Ask) -> Effects | str:
         return "there is no payment in the ledger that it speaks of; propose accept"
     if case.item_class == STATE_DIFFERS and case.remaining_fen > 0:
         return "the bank's side is live: propose pay or suspense"
+    beside = [one.receipt for one in bookings(ask.facts, case) if one.state == "LIVE" and one.seq != payment.seq]
+    if beside:
+        return f"it was booked in parts, and receipt {beside[-1]} stands beside: propose undo first, once for each part"
     effects = _mirrored(ask, payment)
     if isinstance(effects, str) or case.item_class != AMOUNT_DIFFERS:
         return effects
@@ -181,13 +202,21 @@ def _stand_again(ask: Ask) -> Effects | str:
     payment = payment_of_case(ask)
     if payment is None or payment.state != "VOIDED":
         return "the payment stands already; propose accept"
+    after = payment._replace(state="LIVE", undone_seq=None)
+    if payment.suspense:
+        item = ask.facts.suspense[payment.book_id, payment.seq]
+        again = ask.facts.exceptions[payment.book_id, item.exception_id]
+        return Effects(
+            kind="reversed", told=told_about(ask, payment), origin_seq=payment.seq, payment_after=after,
+            suspense=item._replace(state="OPEN"), exception=again._replace(state="OPEN", proposal=""),
+            transfers=transfers(ask.book, money(ask.book.bank, "suspense", payment.amount)),
+        )  # fmt: skip
     bill = bill_of(ask.facts, payment)
     wrong = why_not(ask, bill, payment.pays, payment.trace, payment.amount)
     if wrong:
         return f"{wrong}; propose accept, and ask the bank to return the money"
     return Effects(
-        kind="reversed", told=told_about(ask, payment), origin_seq=payment.seq,
-        payment_after=payment._replace(state="LIVE", undone_seq=None, suspense=False),
+        kind="reversed", told=told_about(ask, payment), origin_seq=payment.seq, payment_after=after,
         bill_before=bill, bill_after=bills.paid(bill, payment.book_id, payment.seq),
         transfers=transfers(ask.book, money(ask.book.bank, "payment", bill.parts)),
     )  # fmt: skip

@@ -105,6 +105,7 @@ proposal = Table(
     Column("checker_from", String, nullable=False, server_default=""),
     Column("judged_us", BigInteger, nullable=False, server_default="0"),
     Column("seq", BigInteger, nullable=False, server_default="0"),  # event that booked it; 0: none
+    Column("about_seq", BigInteger, nullable=False, server_default="0"),  # event that it is about, as its maker saw it
 )
 Index("proposal_exception", proposal.c.book_id, proposal.c.exception_id)
 Index("proposal_reference", proposal.c.book_id, proposal.c.reference)
@@ -128,6 +129,7 @@ ruling = Table(
     Column("received_on", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("ruling_exception", ruling.c.book_id, ruling.c.exception_id)
 
 # What an event changes of the money due, or received, for a date; sealed with it.
 share = Table(

@@ -78,8 +78,9 @@ def prove_payments(conn: Connection, proofs: Proofs) -> None:
         parked = not move or kind in PARKS
         stand = Stand(suspense=parked, on_bill="" if parked or onto in (None, bill) else onto)
         item = "OPEN" if parked else ""
+        voids: dict[int, int | None] = {}  # by the decision that let it stand again: the void that held till then
         for told in map(Told._make, undoings):
-            after = after_event(stand, item, told, bill)
+            after = after_event(stand, item, told, bill, voids)
             if after is None:
                 what = f"{told.kind} of payment {key[0]}/{key[1]}, which was {stand.state} then"
                 proof.fault("event", (key[0], told.seq), what)
@@ -99,7 +100,9 @@ WIRE: Final = REVERSALS | {"unvoid"}
 PARKS: Final = frozenset({"parked", "reversed"})  # kinds whose own payment is in suspense, whatever they moved
 
 
-def after_event(stand: Stand, item: str, told: Told, bill: str) -> tuple[Stand, str] | None:
+def after_event(
+    stand: Stand, item: str, told: Told, bill: str, voids: dict[int, int | None]
+) -> tuple[Stand, str] | None:
     """The move that an event makes of a payment and its suspense item; None where it may not."""
     held = "REVERSED" if stand.suspense else item
     kind, state, suspense = told.kind, stand.state, stand.suspense
@@ -112,7 +115,13 @@ def after_event(stand: Stand, item: str, told: Told, bill: str) -> tuple[Stand, 
         if not may or (told.move and suspense):
             return None
         parked = not told.move
+        if kind == "reversed":
+            voids[told.seq] = stand.undone_seq
         return stand._replace(state="LIVE", undone_seq=None, suspense=parked), "OPEN" if parked else item
+    if kind == "undone reversed" and told.of_seq in voids:
+        if state != "LIVE" or (suspense and item != "OPEN"):
+            return None
+        return stand._replace(state="VOIDED", undone_seq=voids[told.of_seq]), held
     change = DECIDED.get(kind)
     if change is None or (state, suspense, item) not in change[0]:
         return None

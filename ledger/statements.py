@@ -154,6 +154,7 @@ _SELECTS: Final = {
     "shares": _in_book(share, "seq"),
     "rulings by reference": _in_book(ruling, "reference"),
     "rulings by bill": _in_book(ruling, "bill"),
+    "rulings by exception": _in_book(ruling, "exception_id"),
     "suspense of": _in_book(schema.suspense, "exception_id"),
     "bills": _bills(lock=False),
     "bills locked": _bills(lock=True),

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Final
 
 from . import bills
-from .cases import Ask, bill_of, noted, told_about, why_not
+from .cases import LATE_REVERSAL, Ask, bill_of, noted, told_about, why_not
 from .day import date_of
-from .facts import Effects, Payment
+from .facts import Effects, ExceptionItem, Payment, Suspense
 from .journal import mirror, transfers
+from .payment import VOID_PROC
 
 
 def undo(ask: Ask) -> Effects | str:
@@ -50,9 +51,7 @@ def _undo_booked(ask: Ask, effects: Effects, own: Payment | None, origin: Paymen
 
 def _undo_parked(ask: Ask, effects: Effects, own: Payment | None, origin: Payment | None) -> Effects | str:
     assert own is not None
-    facts = ask.facts
-    item = facts.suspense[own.book_id, own.seq]
-    opened = facts.exceptions[own.book_id, item.exception_id]
+    item, opened = _item_of(ask, own)
     if item.state != "OPEN" or opened.state not in ("OPEN", "CARRIED"):
         return f"its suspense item, exception {opened.id}, is {item.state}, {opened.state}: undo or reject that first"
     return effects._replace(
@@ -81,31 +80,56 @@ def _undo_returned(ask: Ask, effects: Effects, own: Payment | None, origin: Paym
 def _undo_reversed(ask: Ask, effects: Effects, own: Payment | None, origin: Payment | None) -> Effects | str:
     """The payment stands again, if its bill can take it; what was parked beside it goes back."""
     assert origin is not None
+    if _is_of_a_void(ask):
+        return _undo_stood_again(ask, effects, origin)
     if origin.undone_seq != ask.case.decided_seq:
         return f"payment {origin.receipt} is {origin.state} by another event since; there is nothing left to undo"
-    if origin.suspense:
-        item = ask.facts.suspense[origin.book_id, origin.seq]
-        opened = ask.facts.exceptions[origin.book_id, item.exception_id]
-        if own is not None:
-            return "both the payment and the difference were in suspense: propose pay or suspense instead"
-        again = None if opened.id == ask.case.id else opened._replace(state="OPEN")
-        return effects._replace(
-            payment_after=origin._replace(state="LIVE", undone_seq=None), suspense=item._replace(state="OPEN"),
-            exception=again,
-        )  # fmt: skip
-    bill = bill_of(ask.facts, origin)
-    wrong = why_not(ask, bill, origin.pays, origin.trace, origin.amount)
-    if wrong:
-        return f"the payment can't stand again: {wrong}; propose suspense instead"
     if own is not None:
         parked = _undo_parked(ask, effects, own, origin)
         if isinstance(parked, str):
             return parked
-        effects = parked
+        effects = parked._replace(other_suspense=parked.suspense, other_exception=parked.exception)
+        effects = effects._replace(suspense=None, exception=None)
+    after = origin._replace(state="LIVE", undone_seq=None)
+    if origin.suspense:
+        item, opened = _item_of(ask, origin)
+        again = None if opened.id == ask.case.id else opened._replace(state="OPEN", proposal="")
+        return effects._replace(payment_after=after, suspense=item._replace(state="OPEN"), exception=again)
+    bill = bill_of(ask.facts, origin)
+    wrong = why_not(ask, bill, origin.pays, origin.trace, origin.amount)
+    if wrong:
+        return f"the payment can't stand again: {wrong}; propose suspense instead"
     return effects._replace(
-        payment_after=origin._replace(state="LIVE", undone_seq=None), bill_before=bill,
-        bill_after=bills.paid(bill, origin.book_id, origin.seq),
-    )  # fmt: skip
+        payment_after=after, bill_before=bill, bill_after=bills.paid(bill, origin.book_id, origin.seq)
+    )
+
+
+def _is_of_a_void(ask: Ask) -> bool:
+    return ask.case.item_class == LATE_REVERSAL and ask.facts.acts[ask.case.book_id, ask.case.seq].proc == VOID_PROC
+
+
+def _undo_stood_again(ask: Ask, effects: Effects, origin: Payment) -> Effects | str:
+    """The payment of a void whose late reversal was decided: it is voided again, by the void that it was voided by."""
+    if origin.state != "LIVE":
+        return f"payment {origin.receipt} is {origin.state} since; there is nothing left to undo"
+    void_seq = ask.facts.acts[ask.case.book_id, ask.case.seq].origin_seq
+    after = origin._replace(state="VOIDED", undone_seq=void_seq)
+    if ask.facts.acts[origin.book_id, ask.case.decided_seq].bill_move:
+        bill = bill_of(ask.facts, origin)
+        free = bills.released(bill, date_of(ask.facts.now_us))
+        return effects._replace(payment_after=after, bill_before=bill, bill_after=free)
+    item, opened = _item_of(ask, origin)
+    if item.state != "OPEN" or opened.state not in ("OPEN", "CARRIED"):
+        return f"its suspense item, exception {opened.id}, is {item.state}, {opened.state}: undo or reject that first"
+    return effects._replace(
+        payment_after=after, suspense=item._replace(state="REVERSED"), exception=opened._replace(state="CLOSED")
+    )
+
+
+def _item_of(ask: Ask, payment: Payment) -> tuple[Suspense, ExceptionItem]:
+    """A payment's suspense item, and the exception that it opened."""
+    item = ask.facts.suspense[payment.book_id, payment.seq]
+    return item, ask.facts.exceptions[payment.book_id, item.exception_id]
 
 
 Undoing = Callable[[Ask, Effects, Payment | None, Payment | None], Effects | str]

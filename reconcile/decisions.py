@@ -19,7 +19,7 @@ from shebao.codecs.errors import Code
 from shebao.ledger.day import moment_of
 from shebao.ledger.desk import same_person
 from shebao.ledger.desk_facts import Proposal
-from shebao.ledger.facts import KeyClass, Request
+from shebao.ledger.facts import Effects, KeyClass, Request
 from shebao.ledger.schema import book
 from shebao.ledger.schema_day import exception, proposal
 from shebao.ledger.store import Answer, CommitInDoubt, Store
@@ -88,7 +88,7 @@ def propose(office: Office, one: Proposal) -> int:
     if known:
         return known
     answer = office.store.foresee(_request(office, one, Who(f"not {one.maker}", "foreseen", "")), office.desk.now_us)
-    _check(answer)
+    one = one._replace(about_seq=_check(answer).origin_seq or 0)
     with office.desk.lock(one.book_id) as conn:
         number = conn.execute(select(book.c.next_exception).where(book.c.book_id == one.book_id)).scalar_one()
         conn.execute(update(book).where(book.c.book_id == one.book_id).values(next_exception=number + 1))
@@ -103,9 +103,10 @@ def propose(office: Office, one: Proposal) -> int:
 def _mark(conn: Connection, one: Proposal) -> str:
     """The exception waits for a second person now; gives the state that it had."""
     mine = and_(exception.c.book_id == one.book_id, exception.c.id == one.exception_id)
-    before = conn.execute(select(exception.c.state).where(mine)).scalar_one()
-    if before == "PROPOSED":
-        raise Refused("somebody else has proposed something about it at this moment; look again")
+    before, decided_seq = conn.execute(select(exception.c.state, exception.c.decided_seq).where(mine)).one()
+    is_same = decided_seq == one.about_seq if one.action == "undo" else before in ("OPEN", "CARRIED")
+    if before == "PROPOSED" or not is_same:
+        raise Refused("somebody else has proposed or decided something about it at this moment; look again")
     lapsed = and_(proposal.c.book_id == one.book_id, proposal.c.exception_id == one.exception_id)
     conn.execute(update(proposal).where(lapsed, proposal.c.state == WAITING).values(state=LAPSED))
     conn.execute(update(exception).where(mine).values(state="PROPOSED", proposal=one.action))
@@ -118,7 +119,7 @@ def _same_funds(office: Office, one: Proposal) -> int:
         return 0
     with office.desk.read() as conn:
         rows = _proposals(conn, one.book_id, proposal.c.reference == one.reference)
-    if one.action in ("refund", "replace"):  # done once, it may be done again: a refund undone, a file put back
+    if one.action in ("refund", "replace"):  # done once, it may be done again: a bill paid anew, a file put back
         same = one.action, one.bill, one.dates
         rows = [row for row in rows if (row.action, row.bill, row.dates) == same and row.state == WAITING]
     cancelled = max((row.seq for row in rows if row.action == "cancel" and row.state == APPROVED), default=0)
@@ -211,11 +212,12 @@ def _request(office: Office, one: Proposal, who: Who) -> Request:
     )  # fmt: skip
 
 
-def _check(answer: Answer) -> None:
+def _check(answer: Answer) -> Effects:
     if answer.decision is None:
         raise Refused(f"this failed by a fault of our own, and nothing was done: {answer.fault!r}; report it")
     if answer.code != Code.APPROVED:
         raise Refused(answer.decision.note)
+    return answer.decision.effects or Effects()
 
 
 def _judge(conn: Connection, one: Proposal) -> None:

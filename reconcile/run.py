@@ -68,9 +68,20 @@ class _Found(NamedTuple):
     def state(self) -> str:
         return state_of(self.money._replace(undecided=self.open))
 
+    def dates(self, date: int, rows: Iterable[Row] | None = None) -> set[int]:
+        """`date`, and those whose state some rows to be written may change; without `rows` all of them."""
+        found = {date}
+        for row in (*self.changes.new, *self.changes.changed) if rows is None else rows:
+            old = self.before.get(row.id, row) if row.id else row
+            found |= {row.date, *(one.ledger_date for one in (row, old) if one.moved_fen)}
+        return found
+
 
 def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry_run: bool = False) -> Result:
     """Reconciles a closed date; raises Refused, and what `inbox.read_bank_file` raises."""
+    if not dry_run:
+        with desk.lock(book_id) as conn:
+            shelf.wake(conn, book_id)  # whether or not there is a file
     before, file = take_in(desk, bank, book_id, spec, date)
     if before and before.replaced_by and file.digest != before.replaced_by:
         told = f"its file is to be replaced by the one with SM3 {before.replaced_by[:16]}…, and that is not there"
@@ -90,7 +101,9 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
         one = shelf.AcceptedFile(book_id, date, file.digest, now_us, staged_us, *file.totals, found.classes)
         if before and is_same:
             one = one._replace(accepted_us=before.accepted_us)
-        state, found = _settle(desk, one, found, file.lines)
+        state, found = _settle(desk, one, before, found, file.lines)
+        for other in sorted(found.dates(date) - {date}):
+            _count_again(desk, book_id, other)
     settled = sum(row.state == "CLOSED" for row in found.changes.changed)
     new = sum(row.state == "OPEN" for row in found.changes.new)
     return Result(bank, date, state, found.classes, found.open, new, settled, file)
@@ -205,11 +218,15 @@ def _stage(desk: Desk, book_id: int, now_us: int, lines: pl.DataFrame) -> int:
     return staged_us
 
 
-def _settle(desk: Desk, one: shelf.AcceptedFile, found: _Found, lines: pl.DataFrame) -> tuple[str, _Found]:
+def _settle(
+    desk: Desk, one: shelf.AcceptedFile, before: shelf.AcceptedFile | None, found: _Found, lines: pl.DataFrame
+) -> tuple[str, _Found]:
     """Writes what was found; what somebody decided meanwhile is looked at again first."""
     for left in reversed(range(TRIES)):
         try:
-            return _write(desk, one._replace(classes=found.classes), found), found
+            return _write(desk, one._replace(classes=found.classes), before, found), found
+        except shelf.OtherFile:
+            raise Refused("another file was accepted, or approved, for it at this moment; type it again") from None
         except shelf.Moved:
             if not left:
                 raise Refused("exceptions of it are being decided at this moment; type it again") from None
@@ -218,18 +235,31 @@ def _settle(desk: Desk, one: shelf.AcceptedFile, found: _Found, lines: pl.DataFr
     raise AssertionError("unreachable")
 
 
-def _write(desk: Desk, one: shelf.AcceptedFile, found: _Found) -> str:
-    """Exceptions first, then the file and the states: a date is never judged before its exceptions stand."""
-    rows = [*found.changes.new, *found.changes.changed]
-    for part in shelf.chunks(rows):
+def _write(desk: Desk, one: shelf.AcceptedFile, before: shelf.AcceptedFile | None, found: _Found) -> str:
+    """Exceptions, with the states of their dates; with the last of them the file. Most runs are one transaction.
+
+    A date is never judged before its exceptions stand, nor later.
+    """
+    state = ""
+    parts = list(shelf.chunks([*found.changes.new, *found.changes.changed])) or [[]]
+    for number, part in enumerate(parts, 1):
         with desk.lock(one.book_id) as conn:
+            shelf.check_file(conn, one, before)
             shelf.write(conn, part, found.before)
-    others = {d for row in rows for d in (row.date, row.ledger_date if row.moved_fen else 0)} - {one.date, 0}
-    others |= {found.before[row.id].ledger_date for row in found.changes.changed if found.before[row.id].moved_fen}
-    with desk.lock(one.book_id) as conn:
-        shelf.accept(conn, one)
-        shelf.wake(conn, one.book_id)
-        state = shelf.judge(conn, one.book_id, one.date)
-        for date in sorted(others - {one.date}):
-            shelf.judge(conn, one.book_id, date)
+            if number == len(parts):
+                shelf.accept(conn, one)
+            for date in sorted(found.dates(one.date, part) - {one.date}):
+                shelf.judge(conn, one.book_id, date)
+            state = shelf.judge(conn, one.book_id, one.date)
     return state
+
+
+def _count_again(desk: Desk, book_id: int, date: int) -> None:
+    """Another date whose exceptions this run has changed is matched again, so that its classes say so too."""
+    with desk.read() as conn:
+        file = shelf.file_of(conn, book_id, date)
+        if file is None:
+            return
+        lines = staged.lines_of(conn, book_id, file.staged_us)
+        found = _find(conn, book_id, date, lines, desk.now_us())
+    _settle(desk, file, file, found, lines)

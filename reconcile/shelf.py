@@ -13,13 +13,16 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 from sqlalchemy import Connection, and_, func, insert, select, update
 
+from shebao.codecs.numbers import bill_ok
+from shebao.ledger.bills import is_payable
 from shebao.ledger.day import OPEN, add_days
 from shebao.ledger.desk import state_of
 from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
+from shebao.ledger.load import bill_of_row
 from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
-from shebao.ledger.schema_day import bank_file, exception
+from shebao.ledger.schema_day import bank_file, exception, proposal
 
 from .items import LINE_SCHEMA, frame
 from .worklist import Row, iso
@@ -30,6 +33,10 @@ CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settl
 
 class Moved(Exception):
     """A row was changed by another program since it was read."""
+
+
+class OtherFile(Exception):
+    """Another file was accepted for the date, or is to replace its file, since it was read."""
 
 
 class AcceptedFile(NamedTuple):
@@ -153,18 +160,20 @@ def late_reversals(conn: Connection, book_id: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def payable_amounts(conn: Connection, numbers: Iterable[str], today: int) -> dict[str, int]:
-    """Bill number → amount, of those that can be paid on `today`."""
+def payable_amounts(conn: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """(bill number, date of the money) → amount, of the bills that such money can pay."""
     found = {}
-    for number in sorted(set(numbers)):
+    for number, date in sorted(set(wanted)):
+        if not bill_ok(number):
+            continue
         row = conn.execute(
-            select(bill.c.amount, bill.c.status, bill.c.last_day).where(
+            select(bill).where(
                 bill.c.division == int(number[:6]), bill.c.number == int(number[:19]),
                 bill.c.import_id.not_in(select(open_import.c.import_id)),
             )
         ).first()
-        if row and row.status == "OUTSTANDING" and row.last_day >= today:
-            found[number] = int(row.amount)
+        if row and is_payable(bill_of_row(tuple(row)), date):
+            found[number, date] = int(row.amount)
     return found
 
 
@@ -186,6 +195,14 @@ def payment_told(conn: Connection, book_id: int, seq: int) -> dict[str, object]:
 
 
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
+
+
+def check_file(conn: Connection, one: AcceptedFile, before: AcceptedFile | None) -> None:
+    """Raises OtherFile if the date's file is not `before` any more, nor `one`, or is to be replaced by another now."""
+    now = file_of(conn, one.book_id, one.date)
+    digests = [file and (file.digest, file.replaced_by) for file in (now, before, one)]
+    if digests[0] not in digests[1:]:
+        raise OtherFile
 
 
 def accept(conn: Connection, one: AcceptedFile) -> None:
@@ -222,6 +239,9 @@ def write(conn: Connection, rows: Iterable[Row], before: Mapping[int, Row]) -> N
         values = dict(zip(Row._fields[2:], row[2:], strict=True))
         if conn.execute(update(exception).where(as_read).values(values)).rowcount != 1:
             raise Moved(f"exception {row.id} was decided meanwhile")
+        if old.state == "PROPOSED" != row.state:  # nothing is left for a second person
+            about = and_(proposal.c.book_id == row.book_id, proposal.c.exception_id == row.id)
+            conn.execute(update(proposal).where(about, proposal.c.state == "WAITING").values(state="LAPSED"))
 
 
 def judge(conn: Connection, book_id: int, date: int) -> str:

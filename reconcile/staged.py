@@ -58,6 +58,13 @@ def bank_lines(conn: Connection, book_id: int, first: int, last: int, but: int, 
     return pl.concat([frame([]), *(unpacked(block).filter(wanted) for block in conn.execute(query).scalars())])
 
 
+def lines_of(conn: Connection, book_id: int, staged_us: int) -> pl.DataFrame:
+    """All lines of one file."""
+    of_it = and_(bank_block.c.book_id == book_id, bank_block.c.staged_us == staged_us)
+    query = select(bank_block.c.lines).where(of_it).order_by(bank_block.c.block).execution_options(yield_per=1)
+    return pl.concat([frame([]), *map(unpacked, conn.execute(query).scalars())], rechunk=True)
+
+
 # -- writing: the caller holds the book's lock -----------------------------------------------------------------------
 
 

@@ -118,7 +118,11 @@ def _told(line: Mapping[str, Any] | None, live: bool | None, file_line: bool) ->
     if line is None:
         return ""
     shown = {name: value for name, value in line.items() if name != "line" or file_line}
-    return json.dumps({**shown, "date": iso(line["date"]), "live": live}, ensure_ascii=False, separators=(",", ":"))
+    return _as_json({**shown, "date": iso(line["date"]), "live": live})
+
+
+def _as_json(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 def changes(stored: Iterable[Row], found: Iterable[Row]) -> Changes:
@@ -193,8 +197,11 @@ def _gone(old: Row) -> Row:
         return row._replace(state="CLOSED") if old.state in LISTED else row
     if old.state in LISTED and row.remaining_fen == old.remaining_fen:
         return row  # it is open since its lines changed, and still waits
-    gone = row._replace(bank_json="") if row.remaining_fen < 0 else row
-    return _reopened(gone, old, LEDGER_ONLY if row.remaining_fen < 0 else STATE_DIFFERS)
+    if row.remaining_fen > 0:
+        return _reopened(row, old, STATE_DIFFERS)
+    booked = _reopened(row._replace(bank_json="", amount=-row.remaining_fen, ledger_date=0), old, LEDGER_ONLY)
+    line = json.loads(booked.ledger_json)
+    return booked._replace(ledger_json=_as_json({**line, "amount": booked.amount}))
 
 
 def decided_counts(pure: Mapping[str, int], found: Iterable[Row], rows: Iterable[Row], date: int) -> dict[str, int]:

@@ -32,8 +32,8 @@ def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]
     """The open, proposed and carried exceptions of a bank, as `--json` prints them."""
     with house.desk.read() as conn:
         rows = shelf.exceptions(conn, one.book_id, states=LISTED)
-        wanted = [row.bill for row in rows if row.item_class in ("BANK_ONLY", "SUSPENSE")]
-        payable = shelf.payable_amounts(conn, wanted, today)
+        wanted = [_money(row) for row in rows if row.item_class in ("BANK_ONLY", "SUSPENSE")]
+        payable = shelf.payable_amounts(conn, wanted)
         files = shelf.files_of(conn, one.book_id)
         asked = {each.exception_id: each for each in waiting(conn, one.book_id)}
         told = []
@@ -46,8 +46,13 @@ def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]
     return told
 
 
-def _proposal(row: Row, payable: dict[str, int], files: Iterable[int]) -> str:
-    return default_proposal(row, payable.get(row.bill) == row.amount, any(d > row.date for d in files))
+def _money(row: Row) -> tuple[str, int]:
+    """Its bill, and the day on which the bank took the money."""
+    return row.bill, 20_000_000 + row.trace // 10**12
+
+
+def _proposal(row: Row, payable: dict[tuple[str, int], int], files: Iterable[int]) -> str:
+    return default_proposal(row, payable.get(_money(row)) == row.amount, any(d > row.date for d in files))
 
 
 def _waiting(one: Proposal | None) -> dict[str, str]:

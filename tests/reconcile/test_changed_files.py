@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shebao_clerks import WHY, D, approve, decide, listed, only, run, status_of, strange
-from shebao_sums import check, differences, due
+from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, status_of, strange
+from shebao_sums import balance, check, differences, due
 
 from shebao.codecs.columns import StatementLine
 from shebao.ledger.day import add_days
@@ -319,3 +319,101 @@ def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes
         assert stored == [(state, D, line.amount)]
         check(bureau)
         run(bureau, date=date)
+
+
+def test_what_was_booked_for_a_repeated_line_is_reversed_and_not_the_payment(bureau: Any) -> None:
+    """Whatever was decided about it in between."""
+    payment = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [*lines, lines[0]])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "suspense")
+    replace(bureau, list)
+    for action in ("accept", "undo", "reverse"):
+        decide(bureau, told, action)
+    assert (status_of(bureau, payment.bill), balance(bureau, "suspense:icbc")) == ("PAID", 0)
+    assert run(bureau)["state"] == "RECONCILED"
+
+
+def test_what_was_booked_in_parts_is_undone_part_by_part(bureau: Any) -> None:
+    """The last part first; a mirror of one alone would leave the rest in suspense."""
+    free = bureau.bill()
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], free)])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "suspense")  # 120.00
+    replace(bureau, lambda lines: [*lines, strange(lines[0], free, amount=12005)])
+    decide(bureau, told, "suspense")  # 0.05 more
+    replace(bureau, list)
+    assert "undo first, once for each part" in propose(bureau, told, "reverse", code=3).stderr
+    assert balance(bureau, "suspense:icbc") == -12005
+    for left in (12000, 0):
+        decide(bureau, told, "undo")
+        assert balance(bureau, "suspense:icbc") == -left
+    assert run(bureau)["state"] == "RECONCILED" and not differences(bureau, 200, D)
+
+
+def test_a_part_booked_beside_a_payment_is_undone_before_that_is_reversed(bureau: Any) -> None:
+    payment = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [lines[0]._replace(amount=12005)])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "suspense")
+    replace(bureau, lambda lines: [lines[0]._replace(amount=11990)])
+    propose(bureau, told, "reverse", code=3)
+    decide(bureau, told, "undo")
+    decide(bureau, told, "reverse")
+    assert (status_of(bureau, payment.bill), balance(bureau, "suspense:icbc")) == ("OUTSTANDING", -11990)
+    assert run(bureau)["state"] == "RECONCILED"
+
+
+def test_a_difference_that_vanished_with_its_line_is_told_once(bureau: Any) -> None:
+    """The difference that was booked, and the payment itself."""
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [lines[0]._replace(amount=12005)])
+    bureau.next_day()
+    run(bureau)
+    told = only(bureau)["id"]
+    decide(bureau, told, "suspense")
+    replace(bureau, lambda lines: [])
+    found = {one["amount"]: one for one in listed(bureau) if one["class"] == "LEDGER_ONLY"}
+    assert sorted(found) == [5, 12000] and found[5]["ledger"]["amount"] == 5
+    decide(bureau, found[5]["id"], "reverse")
+    decide(bureau, found[12000]["id"], "reverse")
+    assert balance(bureau, "suspense:icbc") == balance(bureau, "clearing:icbc") == 0
+
+
+def test_the_classes_of_the_date_before_follow_a_later_file(bureau: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.next_day()
+    run(bureau)
+    line = bureau.our_lines("icbc", D)[0]
+    next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])
+    rows = bureau.told("report", "--date", str(D))["tables"]["result"]
+    (icbc,) = (row for row in rows if "icbc" in row["bank"])
+    assert (icbc["LEDGER_ONLY"], icbc["OTHER_DATE"]) == (0, 1)
+
+
+def test_what_is_carried_opens_again_whether_or_not_a_file_came(bureau: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.next_day()
+    run(bureau)
+    decide(bureau, only(bureau)["id"], "carry")
+    for _ in range(7):
+        assert only(bureau)["state"] == "CARRIED"
+        bureau.close("icbc")
+        bureau.next_day()
+        assert bureau.type("run", "--bank", "icbc").exit_code == 5
+    assert only(bureau)["state"] == "OPEN"

@@ -23,6 +23,12 @@ class Killed(Exception):
     """In the place of a process that ends at once."""
 
 
+AHEAD = """
+    SELECT day.date FROM day JOIN exception USING (book_id, date)
+    WHERE day.state IN ('RECONCILED', 'SETTLED') AND exception.state = 'OPEN' AND item_class <> 'SUSPENSE'
+"""  # a state that its exceptions do not allow
+
+
 def locking(desk: Desk, before: Callable[[int], None], after: Callable[[int], None]) -> Desk:
     """The desk; `before` and `after` are told of each of its transactions, by number, at either end."""
     numbers = iter(range(1000))
@@ -83,6 +89,7 @@ def test_killed_at_every_transaction_in_turn(bureau: Any, bank: str, monkeypatch
         except Killed:
             kills += 1
             assert accepted or bureau.rows(days) == [("CLOSED",)]
+            assert bureau.rows(AHEAD) == []
         else:
             break
     assert kills > 4

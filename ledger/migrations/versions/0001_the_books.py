@@ -311,6 +311,7 @@ def _desk() -> None:
         sa.Column("checker_from", sa.String(), server_default="", nullable=False),
         sa.Column("judged_us", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("about_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("book_id", "id"),
     )
     op.create_index("proposal_exception", "proposal", ["book_id", "exception_id"], unique=False)
@@ -333,6 +334,7 @@ def _desk() -> None:
         sa.PrimaryKeyConstraint("book_id", "seq"),
         sqlite_with_rowid=False,
     )
+    op.create_index("ruling_exception", "ruling", ["book_id", "exception_id"], unique=False)
     op.create_table(
         "share",
         sa.Column("book_id", sa.Integer(), autoincrement=False, nullable=False),
