@@ -63,6 +63,9 @@ def _pay_back(fund: Fund) -> Moved | str:
         return wrong
     if len(fund.dates) != 1:
         return "a pay-back is of one date; give one date, or type it once for each"
+    held = fund.facts.special[fund.book.book_id]
+    if fund.proposal.amount > held:
+        return f"special:{fund.book.bank} holds {held} fen, less than the {fund.proposal.amount} fen to be paid back"
     entries = money(fund.book.bank, "paid back", fund.proposal.amount)
     return _effects(fund, "paidback", entries), {fund.dates[0]: -fund.proposal.amount}
 

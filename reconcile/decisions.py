@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from shebao.codecs.errors import Code
 from shebao.ledger.day import moment_of
@@ -234,8 +234,10 @@ def _proposals(conn: Connection, book_id: int, condition: Any) -> list[Proposal]
 
 
 def waiting(conn: Connection, book_id: int) -> list[Proposal]:
-    """Everything that waits for a second person."""
-    return _proposals(conn, book_id, proposal.c.state == WAITING)
+    """Everything that waits for a second person; not what closed, or opened anew, by itself meanwhile."""
+    same = and_(exception.c.book_id == proposal.c.book_id, exception.c.id == proposal.c.exception_id)
+    still = select(exception.c.id).where(same, exception.c.state == "PROPOSED").exists()
+    return _proposals(conn, book_id, and_(proposal.c.state == WAITING, or_(proposal.c.exception_id == 0, still)))
 
 
 def by_number(conn: Connection, book_id: int, number: int) -> list[Proposal]:

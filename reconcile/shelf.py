@@ -22,7 +22,7 @@ from shebao.ledger.facts import Book, Day
 from shebao.ledger.load import bill_of_row
 from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
-from shebao.ledger.schema_day import bank_file, exception, proposal
+from shebao.ledger.schema_day import bank_file, exception
 
 from .items import LINE_SCHEMA, frame
 from .worklist import Row, iso
@@ -239,9 +239,6 @@ def write(conn: Connection, rows: Iterable[Row], before: Mapping[int, Row]) -> N
         values = dict(zip(Row._fields[2:], row[2:], strict=True))
         if conn.execute(update(exception).where(as_read).values(values)).rowcount != 1:
             raise Moved(f"exception {row.id} was decided meanwhile")
-        if old.state == "PROPOSED" != row.state:  # nothing is left for a second person
-            about = and_(proposal.c.book_id == row.book_id, proposal.c.exception_id == row.id)
-            conn.execute(update(proposal).where(about, proposal.c.state == "WAITING").values(state="LAPSED"))
 
 
 def judge(conn: Connection, book_id: int, date: int) -> str:

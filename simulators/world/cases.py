@@ -22,7 +22,7 @@ NEVER: Final = EPOCH.date()
 UNDECIDED: Final = ("OPEN", "PROPOSED")
 _COLUMNS: Final = (
     "id, date, item_class, state, bill, amount, ledger_json, bank_json, ledger_date, moved_fen, gap_fen, answer_date,"
-    " answer_fen, corrected_fen, payment_seq"
+    " answer_fen, corrected_fen"
 )
 
 
@@ -30,12 +30,12 @@ _COLUMNS: Final = (
 class Made:
     """A decision that was booked."""
 
-    kind: str  # booked parked applied returned reversed noted
+    kind: str  # booked parked applied returned reversed stood noted
     own: Taken | None = None  # money that it booked
     origin: Taken | None = None  # money that it speaks of
     reference: str = ""
     closed: Item | None = None  # a suspense item that it closed
-    fen: int = 0  # of the due
+    suspended: bool = False  # stood: in suspense, as before
 
 
 @dataclass(eq=False)
@@ -57,10 +57,14 @@ class Case:
     gap: int = 0
     answer_date: Date | None = None
     answer: int = 0
-    receipt: str = ""  # of the payment that its decision booked
     corrected: int = 0  # by its decisions, as the judge adds them up
     left: int = 0  # what its last decision left, knowingly
-    decision: Made | None = None
+    made: list[Made] = field(default_factory=list)  # the decisions that stand, the last one holds
+    owns: list[Taken] = field(default_factory=list)  # all that was ever booked by its decisions
+
+    @property
+    def decision(self) -> Made | None:
+        return self.made[-1] if self.made else None
 
     @property
     def state(self) -> str:
@@ -109,6 +113,7 @@ class Asked:
     before: str = ""  # the state that a rejection restores
     state: str = "WAITING"
     cancelled: bool = False  # what it moved was taken back
+    about: object = None  # payment, receipt or decision that its maker looked at
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -148,8 +153,6 @@ class Cases:
             rows = connection.exec_driver_sql(
                 f"SELECT {_COLUMNS} FROM exception WHERE book_id = ? ORDER BY id", (book_id,)
             ).fetchall()
-            receipts: dict[int, str] = dict(connection.exec_driver_sql(
-                "SELECT seq, receipt FROM payment WHERE book_id = ?", (book_id,)).fetchall())  # fmt: skip
         items = [item for item in self._world.model.items if item.bank == bank]
         wire = iter(items)
         seen = set()
@@ -164,7 +167,7 @@ class Cases:
                 if row[3] not in ("OPEN", "CLOSED") and item is None:
                     yield f"exception {bank}-{row[0]} begins as {row[3]}"
             before = case.state
-            self._take_in(case, row, receipts)
+            self._take_in(case, row)
             yield from self._odd(case, before, row[3], row[13], after_a_run)
             case.state = row[3]
         for number in {number for of_bank, number in self.all if of_bank == bank and (bank, number) not in seen}:
@@ -199,16 +202,15 @@ class Cases:
                 return True
             return False
         if state == "DECIDED":  # the line that was decided on is back
-            return case.decision is not None and case.remaining == case.left
+            return case.decision is not None and case.remaining in (0, case.left)
         return state in ("OPEN", "CLOSED")
 
     @staticmethod
-    def _take_in(case: Case, row: Any, receipts: dict[int, str]) -> None:
+    def _take_in(case: Case, row: Any) -> None:
         ledger, theirs = (json.loads(text) if text else {} for text in row[6:8])
         case.date, case.kind, case.bill, case.amount = as_date(row[1]), row[2], row[4], row[5]
         case.ledger, case.theirs = ledger, theirs
         case.ledger_date = as_date(row[8]) if row[8] else None
         case.moved, case.gap = row[9], row[10]
         case.answer_date, case.answer = as_date(row[11]) if row[11] else None, row[12]
-        case.receipt = receipts.get(row[14], "")
 

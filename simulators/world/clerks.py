@@ -108,7 +108,7 @@ def _rather_rare(world: Bureau, kind: str) -> str:
     """Of the actions for such a case one that was not taken yet in this world, half the time."""
     allowed = [name for name in ALLOWED if kind in ALLOWED[name] and name != "undo"]
     new = [name for name in allowed if not world.model.ways[f"{name} {kind}"]]
-    return world.random.choice(new if new and world.random.random() < 0.5 else allowed)
+    return world.random.choice((new if world.random.random() < 0.5 else []) or allowed or ["pay"])
 
 
 def _bill_for(world: Bureau, case: Case) -> str:
@@ -253,6 +253,7 @@ def propose_it(world: Bureau, asked: Asked) -> None:
         world.judge.fault(f"{what}: {told} as {came}, kept as {new}, known as {known}")
     if new:
         asked.number = new
+        asked.about = world.bench.about(asked, case) if case is not None else purse.about(asked)
         purse.asked[asked.bank, new] = asked
         if case is not None:
             for one in purse.asked.values():
@@ -286,7 +287,7 @@ def approve_it(world: Bureau, bank: str, number: int, checker: str, again: bool 
         wrong = "the same person"
         world.model.ways["the same person refused"] += 1
     elif one is not None:
-        wrong = world.bench.foresee(one, case, is_new=False) if one.case else purse.foresee(one)
+        wrong = world.bench.foresee(one, case, is_new=False) if one.case else purse.foresee(one, is_new=False)
     elif any(number in (other.number, other.case) for other in purse.asked.values() if other.bank == bank):
         world.model.ways["judged twice refused"] += 1
     book_id, who = world.scene.settings.banks[bank].book_id, Who(checker, "checked", WHERE)

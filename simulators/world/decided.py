@@ -47,7 +47,18 @@ class Bench:
         """Why it must be refused; is_new: it is being proposed, not approved."""
         if case is None:
             return "no such exception"
-        return self._wrong_state(asked, case, is_new) or self._wrong_action(asked, case)
+        wrong = self._wrong_state(asked, case, is_new) or self._wrong_action(asked, case)
+        if not wrong and not is_new and asked.about is not self.about(asked, case):
+            return "it is about something else since"
+        return wrong
+
+    def about(self, asked: Asked, case: Case) -> object:
+        """The payment or decision that it would dispose of."""
+        if asked.action == "undo":
+            return case.decision
+        if asked.action == "reverse":
+            return self.spoken_of(case)
+        return self._held(case) if case.kind == "SUSPENSE" and asked.action in ("pay", "return") else None
 
     def _wrong_state(self, asked: Asked, case: Case, is_new: bool) -> str:
         if not is_new:
@@ -63,7 +74,7 @@ class Bench:
         if action == "pay":
             return self._no_pay(asked, case)
         if action == "suspense":
-            return "" if case.remaining > 0 else "the bank has no more than the ledger"
+            return self._came_meanwhile(case) if case.remaining > 0 else "the bank has no more than the ledger"
         if action == "reverse":
             return self._no_reverse(case)
         if action == "return" and case.kind == "SUSPENSE":
@@ -79,7 +90,12 @@ class Bench:
         line = self.line(case)
         if case.remaining != line.amount:
             return "the bank's side is not live, or it is booked"
-        return self._not_payable(asked.bill or line.bill, line.key[0], line.amount)
+        return self._came_meanwhile(case) or self._not_payable(asked.bill or line.bill, line.key[0], line.amount)
+
+    def _came_meanwhile(self, case: Case) -> str:
+        """Whether a message has brought the money that the ledger had not."""
+        taken = self._brought(case, live=True) if case.kind in ("BANK_ONLY", "STATE_DIFFERS") else None
+        return "the ledger has it since" if taken is not None and taken.live else ""
 
     def _not_payable(self, number: str, moment: datetime, amount: int) -> str:
         bill = self._model.bills.get(number)
@@ -92,11 +108,15 @@ class Bench:
         if case.item is not None and case.item.void is not None:
             if taken is None or taken.stands or taken.undone_by != "V":
                 return "it stands already, or was undone otherwise"
+            if taken.suspense:
+                return ""
             return self._not_payable(taken.pays, taken.moment, taken.amount)
         if taken is None or not taken.live:
             return "no live payment"
         if case.kind == "STATE_DIFFERS" and case.remaining > 0:
             return "the bank's side is live"
+        if any(own.live and own is not taken for own in case.owns):
+            return "it was booked in parts"
         if taken.held == "RETURNED":
             return "it was returned"
         other = taken.item if taken.suspense else None
@@ -118,6 +138,11 @@ class Bench:
             return "" if made.origin.live else "its payment is not live"
         if made.kind == "reversed":
             return self._no_standing_again(made)
+        if made.kind == "stood":
+            assert made.origin is not None
+            if made.suspended and made.origin.live:
+                return self._is_moved(made.origin)
+            return "" if made.origin.live else "its payment is not live"
         return ""
 
     @staticmethod
@@ -132,7 +157,7 @@ class Bench:
         if origin.undone_by is not made:
             return "the payment was undone, or stands, by something else"
         if origin.suspense:
-            return "both were in suspense" if made.own is not None else ""
+            return self._is_moved(made.own) if made.own is not None else ""
         wrong = self._not_payable(origin.pays, origin.moment, origin.amount)
         return wrong or (self._is_moved(made.own) if made.own is not None else "")
 
@@ -154,13 +179,19 @@ class Bench:
         return Line(taken.key, taken.bill, taken.amount, taken.channel)
 
     def spoken_of(self, case: Case, live: bool = True) -> Taken | None:
-        """The ledger's payment that it is about."""
-        if case.receipt:
-            return self._by_receipt(case.receipt)
+        """The ledger's payment that it is about: a message's, or what was booked for the bank's line."""
         if case.item is not None:
             return case.item.taken
+        standing = [own for own in case.owns if own.live]
+        if case.owns and case.ledger_date is None:
+            return (standing or case.owns)[-1]
+        known = self._brought(case, live)
+        return standing[-1] if standing and (known is None or (live and not known.live)) else known
+
+    def _brought(self, case: Case, live: bool) -> Taken | None:
+        """What a message brought by the key of one of its lines."""
         told = self._by_receipt(case.ledger.get("receipt", ""))
-        if told is not None:
+        if told is not None and told not in case.owns:
             return told
         keys = set()
         for side in (case.ledger, case.theirs):
@@ -170,6 +201,7 @@ class Bench:
         found = [t for t in self._model.taken if t.bank == case.bank and t.bill == case.bill and t.key in keys]
         found += [v.taken for v in self._model.voids if v.bank == case.bank and v.key in keys
                   and v.taken is not None and v.taken.bill == case.bill and v.taken not in found]  # fmt: skip
+        found = [t for t in found if t not in case.owns]
         found.sort(key=lambda t: (t.live != live, t.key))
         return found[0] if found else None
 
@@ -187,17 +219,20 @@ class Bench:
             made = case.decision
             assert made is not None
             self._undo(case, made, now)
-            case.decision, case.state = None, "OPEN"
+            case.made.pop()
+            while case.made and case.made[-1].kind == "noted":
+                case.made.pop()
+            case.state = "OPEN"
             self._model.ways[f"undo {made.kind}"] += 1
         else:
             made = self._do(asked, case, now)
             made.reference = asked.reference
-            case.decision = made
+            case.made.append(made)
             case.state = "CARRIED" if asked.action == "carry" else "DECIDED"
             self._model.ways[self._way(asked, case)] += 1
         fen = self._model.clearing[case.bank] - before
         case.corrected += fen
-        case.left = case.remaining
+        case.left = 0 if asked.action in ("undo", "carry") else case.remaining
         return fen
 
     @staticmethod
@@ -223,17 +258,21 @@ class Bench:
 
     def _pay(self, asked: Asked, case: Case) -> Made:
         line = self.line(case)
-        own = self._take_in(case.bank, line.key, line.bill, line.amount, line.channel)
+        own = self._take_in(case, line, line.amount)
         self._onto(own, asked.bill)
         return Made("booked", own=own)
 
-    def _take_in(self, bank: str, key: Key, bill: str, amount: int, channel: str) -> Taken:
+    def _take_in(self, case: Case, line: Line, amount: int) -> Taken:
         """By a line of the bank's file: a receipt of the open date, and no line in the switch's own file."""
-        model, day = self._model, self._model.open[bank]
+        model, bank = self._model, case.bank
+        day = model.open[bank]
         model.serials[bank, day] += 1
         serial = model.serials[bank, day]
-        taken = Taken(bank, key, False, bill, amount, day, serial, key[0], channel=channel, booked=True)
+        taken = Taken(
+            bank, line.key, False, line.bill, amount, day, serial, line.key[0], channel=line.channel, booked=True
+        )
         model.taken.append(taken)
+        case.owns.append(taken)
         model.clearing[bank] += amount
         return taken
 
@@ -257,7 +296,7 @@ class Bench:
 
     def _park(self, case: Case, fen: int) -> Taken:
         line = self.line(case)
-        own = self._take_in(case.bank, line.key, line.bill, fen, line.channel)
+        own = self._take_in(case, line, fen)
         own.suspense = True
         self._model.in_suspense[case.bank] += fen
         self._model.opens(own, case.due_date)
@@ -266,12 +305,15 @@ class Bench:
     def _reverse(self, case: Case, now: datetime) -> Made:
         taken = self.spoken_of(case)
         assert taken is not None
-        made = Made("reversed", origin=taken)
         if case.item is not None and case.item.void is not None:  # the payment of a void stands again
             case.item.void.undone, taken.live, taken.undone_by = True, True, None
             self._model.clearing[case.bank] += taken.amount
-            self._onto(taken, taken.onto)
-            return made
+            if taken.suspense:
+                self._hold(taken, 1)
+            else:
+                self._onto(taken, taken.onto)
+            return Made("stood", origin=taken, suspended=taken.suspense)
+        made = Made("reversed", origin=taken)
         beyond = case.remaining + taken.amount
         taken.live, taken.undone_by = False, made
         self._model.clearing[case.bank] -= taken.amount
@@ -286,8 +328,24 @@ class Bench:
             made.own = self._park(case, beyond)
         return made
 
+    def _hold(self, taken: Taken, sign: int) -> None:
+        """Money in suspense, with its item: it is there again, or is not any more."""
+        self._model.in_suspense[taken.bank] += sign * taken.amount
+        taken.held = "OPEN" if sign > 0 else "REVERSED"
+        assert taken.item is not None
+        taken.item.state = "OPEN" if sign > 0 else "CLOSED"
+
     def _undo(self, case: Case, made: Made, now: datetime) -> None:
         model, own, origin = self._model, made.own, made.origin
+        if made.kind == "stood":
+            assert origin is not None and case.item is not None and case.item.void is not None
+            case.item.void.undone, origin.live, origin.undone_by = False, False, "V"
+            model.clearing[case.bank] -= origin.amount
+            if made.suspended:
+                self._hold(origin, -1)
+            else:
+                model.release(origin.pays, now)
+            return
         if made.kind == "returned":
             assert origin is not None
             origin.held = "OPEN"

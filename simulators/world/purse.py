@@ -102,14 +102,26 @@ class Purse:
     def _funds(self, bank: str) -> list[Asked]:
         return [one for (of_bank, _), one in sorted(self.asked.items()) if of_bank == bank and not one.case]
 
-    def foresee(self, asked: Asked) -> str:
-        """Why it must be refused."""
+    def about(self, asked: Asked) -> object:
+        """The receipt or payment that it would dispose of."""
+        if asked.action == "cancel":
+            return self._in_force(asked.bank, asked.reference)
+        return self._model.paid_by.get(asked.bill) if asked.action == "refund" else None
+
+    def foresee(self, asked: Asked, is_new: bool = True) -> str:
+        """Why it must be refused; is_new: it is being proposed, not approved."""
+        wrong = self._wrong(asked)
+        if not wrong and not is_new and asked.about is not self.about(asked):
+            return "it is about something else since"
+        return wrong
+
+    def _wrong(self, asked: Asked) -> str:
         if asked.action in ("receive", "payback"):
             for day in asked.dates:
                 if day not in self._model.dates[asked.bank] or day == self._model.open[asked.bank]:
                     return f"{day} is not closed"
-            if asked.action == "payback" and len(asked.dates) != 1:
-                return "a pay-back is of one date"
+        if asked.action in ("payback", "sweep") and asked.amount > self._model.special[asked.bank]:
+            return "the special account holds less"
         if asked.action in MOVING and self._in_force(asked.bank, asked.reference) is not None:
             return "the reference is booked"
         if asked.action == "cancel":
@@ -120,8 +132,6 @@ class Purse:
             return "" if self._model.paid_by[asked.bill].bank == asked.bank else "paid at another bank"
         if asked.action == "refund-paid":
             return self._no_refund_paid(asked)
-        if asked.action == "sweep":
-            return "" if asked.amount <= self._model.special[asked.bank] else "the special account holds less"
         if asked.action == "replace":
             return "" if (asked.bank, asked.dates[0]) in self.files else "no file is accepted"
         return ""

@@ -110,7 +110,7 @@ def test_a_proposal_whose_exception_closed_by_itself_waits_for_nobody(bureau: An
     bureau.next_day()
     run(bureau, date=D + 1)
     assert not [one for one in bureau.told("status", code=None) if one["waiting"]]
-    assert "LAPSED" in approve(bureau, told, code=3).stderr
+    assert "CLOSED since" in approve(bureau, told, code=3).stderr
 
 
 def two_paid(bureau: Any) -> None:
