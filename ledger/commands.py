@@ -6,9 +6,9 @@ is a table from exception to status; a traceback is never shown. `banksim` has i
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
+import pwd
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -171,12 +171,17 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
+def system_user() -> str:
+    """Who runs this, by the system's own word: the environment, which `getpass` believes, says what it likes."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without a name
+        return f"uid {os.getuid()}"
+
+
 def operator_of(settings: SwitchSettings, declared: str | None) -> str:
     """Who acts: the system's user, or whom `--operator` names where that is believed (settlement.md section 5)."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        user = f"uid {os.getuid()}"
+    user = system_user()
     if settings.operators_identity == "os" and declared not in (None, user):
         raise Stop(f"[operators] identity is os: you are {user}; leave --operator out", REFUSED)
     return declared or user

@@ -7,7 +7,6 @@ screen are made here but the reasons of refusals.
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from shebao.codecs.errors import Code
+from shebao.ledger.commands import system_user
 from shebao.ledger.day import moment_of
 from shebao.ledger.desk import same_person
 from shebao.ledger.desk_facts import Proposal
@@ -44,11 +44,7 @@ class Who(NamedTuple):
 
 def here() -> str:
     """User id and host: always recorded, whoever somebody says he is."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        user = ""
-    return f"{os.getuid()} {user}@{socket.gethostname()}".replace("  ", " ")
+    return f"{os.getuid()} {system_user()}@{socket.gethostname()}"
 
 
 class Office(NamedTuple):

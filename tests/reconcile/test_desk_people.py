@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import threading
 from pathlib import Path
 from typing import Any
@@ -107,20 +108,29 @@ def test_control_characters_in_what_people_type_are_refused(bureau: Any, text: s
 # -- who --------------------------------------------------------------------------------------------------------------
 
 
-def test_two_operators_are_two_users_of_the_system(bureau: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("other", [1, 4_000_000], ids=["with-a-name", "without"])
+def test_two_operators_are_two_users_of_the_system(
+    bureau: Any, monkeypatch: pytest.MonkeyPatch, other: int
+) -> None:
     bureau.config.write_text(bureau.config.read_text() + '[operators]\nidentity = "os"\n')
     bureau.pay("icbc", mti="0220", bill="33011026110109999999")
     told = only(bureau)["id"]
-    me = getpass.getuser()
+    me = pwd.getpwuid(os.getuid()).pw_name
     line = ("propose", told, "--action", "return", *WHY)
     assert bureau.type(*line, "--operator", "somebody").exit_code == 3
     assert bureau.type(*line, "--operator", me).exit_code == 0
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody")  # who he says he is, is not asked
     assert bureau.type("approve", told, *WHY).exit_code == 3
     assert bureau.type("approve", told, *WHY, "--operator", f"not {me}").exit_code == 3
-    monkeypatch.setattr("getpass.getuser", lambda: "other")
+    monkeypatch.setattr("os.getuid", lambda: other)
     assert bureau.type("approve", told, *WHY).exit_code == 0
-    ((maker, maker_from, checker_from),) = bureau.rows("SELECT maker, maker_from, checker_from FROM ruling")
-    assert maker == me and me in maker_from and "other" in checker_from
+    ((maker, maker_from, checker, checker_from),) = bureau.rows(
+        "SELECT r.maker, r.maker_from, p.checker, r.checker_from FROM ruling r"
+        " JOIN proposal p ON p.book_id = r.book_id AND p.id = r.proposal_id"
+    )
+    assert maker == me and me in maker_from and checker_from.startswith(f"{other} {checker}@")
+    assert checker == (pwd.getpwuid(1).pw_name if other == 1 else f"uid {other}")
     check(bureau)
 
 
