@@ -6,6 +6,7 @@ these propose is approved here as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,8 @@ from .run import Refused
 from .worklist import LISTED, PROPOSALS
 
 ACTIONS: Final = tuple(ALLOWED)
+ID_NUMBER: Final = re.compile("[1-9][0-9]{0,17}")  # what a database column and Python's int take
+SHOWN_MAX: Final = 40  # characters of an id that is none
 
 
 class Place(NamedTuple):
@@ -48,8 +51,10 @@ class Place(NamedTuple):
     def find(self, told: str) -> tuple[int, int]:
         """(book, number) of an id as people type it."""
         bank, _, number = told.rpartition("-")
-        if not bank or not (number.isascii() and number.isdigit()):
-            raise Stop(f"{told!r} is no id; ids look like icbc-12: see reconcile exceptions and reconcile funds", USAGE)
+        if not bank or not ID_NUMBER.fullmatch(number):
+            short = told if len(told) <= SHOWN_MAX else f"{told[:SHOWN_MAX]}…"
+            see = "ids look like icbc-12: see reconcile exceptions and reconcile funds"
+            raise Stop(f"{short!r} is no id; {see}", USAGE)
         return bank_of(self.house.settings, bank).book_id, int(number)
 
 

@@ -6,16 +6,16 @@ Only the sheet: cells out, checked cells in, every fault with its row. What a fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-from zipfile import BadZipFile
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import openpyxl
 import xlsxwriter
-from openpyxl.utils.exceptions import InvalidFileException
 
+from shebao.codecs.statement import format_yuan
+from shebao.ledger.durable import replace
 from shebao.ledger.rulings import ALLOWED
 
 SHEET: Final = "worklist"
@@ -36,12 +36,39 @@ COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "age_days": ("账龄(天) days", 10),
     "proposal": ("建议 proposal", 12),
     "waiting": ("待复核 waits for approval", 34),
+    "asked": ("待复核号 its id", 12),
     "decision": ("决定 decision", 13),
     "reason": ("理由 reason", 30),
     "onto": ("入账缴费单 onto bill", 23),
     "reference": ("凭证号 reference", 18),
 }
 FILLED: Final = ("decision", "reason", "onto", "reference")
+SHOWN: Final = ("class", "state", "ledger", "bank", "asked")
+
+
+class Shown(NamedTuple):
+    """What whoever fills a row in has seen of its exception, and decides about: it has to be so still."""
+
+    item_class: str
+    state: str
+    ledger: int | None  # fen; None: no line on that side
+    bank: int | None
+    asked: str  # id of the proposal that waits; empty: none
+
+    def changed(self, now: Shown) -> str:
+        """What is not so any more, in words; empty: all is."""
+        names = ("class", "state", "ledger", "bank", "what waits")
+        told = (
+            f"{name} is {_shown(is_)} now, the sheet says {_shown(was)}"
+            for name, was, is_ in zip(names, self, now, strict=True) if was != is_
+        )  # fmt: skip
+        return "; ".join(told)
+
+
+def _shown(value: str | int | None) -> str:
+    if isinstance(value, int):
+        return format_yuan(value)
+    return value or "nothing"
 
 
 class Filled(NamedTuple):
@@ -49,7 +76,7 @@ class Filled(NamedTuple):
 
     row: int
     id: str
-    state: str  # as it was when the sheet went out
+    shown: Shown  # when the sheet went out
     decision: str
     reason: str
     onto: str
@@ -88,7 +115,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
     book.close()
-    path.write_bytes(buffer.getvalue())
+    replace(path, buffer.getvalue())
     return number
 
 
@@ -100,16 +127,24 @@ def read(path: Path) -> tuple[list[Filled], list[str]]:
     """The rows that have a decision, and what is wrong with the sheet, each with its row. Raises OSError."""
     if path.stat().st_size > BYTES_MAX:
         return [], [f"it is larger than {BYTES_MAX >> 20} MiB; send back the sheet that went out"]
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        return [], [f"it is no workbook that can be read ({error}); save it as .xlsx"]
+    with path.open("rb") as source:
+        try:
+            return _read(source)
+        except OSError:
+            raise
+        except Exception as error:  # what a damaged workbook raises is anything: of zip, of XML, of openpyxl itself
+            told = " ".join(str(error).split())[:200] or type(error).__name__
+            return [], [f"it is no workbook that can be read ({told}); save it as .xlsx, whole and without a password"]
+
+
+def _read(source: BinaryIO) -> tuple[list[Filled], list[str]]:
+    book = openpyxl.load_workbook(source, read_only=True)
     if SHEET not in book.sheetnames:
         return [], [f"it has no sheet {SHEET!r}; send back the sheet that went out"]
-    lines = book[SHEET].iter_rows(values_only=True)
-    heads = [str(cell or "") for cell in next(lines, ())]
+    lines = book[SHEET].iter_rows()
+    heads = [str(cell.value or "") for cell in next(lines, ())]
     places = {name: heads.index(title) for name, (title, _) in COLUMNS.items() if title in heads}
-    missing = [COLUMNS[name][0] for name in ("id", "state", *FILLED) if name not in places]
+    missing = [COLUMNS[name][0] for name in ("id", *SHOWN, *FILLED) if name not in places]
     if missing:
         return [], [f"row 1: column {', '.join(missing)} is missing; send back the sheet that went out"]
     filled, faults = [], []
@@ -117,9 +152,9 @@ def read(path: Path) -> tuple[list[Filled], list[str]]:
         if number > ROWS_MAX:
             faults.append(f"row {number}: more than {ROWS_MAX} rows")
             break
-        one, wrong = _row(number, cells, places)
-        if wrong:
-            faults.append(f"row {number}: {wrong}")
+        one = _row(number, {name: cells[place] for name, place in places.items() if place < len(cells)})
+        if isinstance(one, str):
+            faults.append(f"row {number}: {one}")
         elif one is not None:
             filled.append(one)
     twice = sorted(told for told, number in Counter(one.id for one in filled).items() if number > 1)
@@ -127,26 +162,34 @@ def read(path: Path) -> tuple[list[Filled], list[str]]:
     return filled, faults
 
 
-def _row(number: int, cells: Sequence[Any], places: Mapping[str, int]) -> tuple[Filled | None, str]:
-    def cell(name: str) -> Any:
-        place = places[name]
-        return cells[place] if place < len(cells) else None
-
-    decision = str(cell("decision") or "").strip().lower()
+def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
+    """A row that is filled in; None: it has no decision; or what is wrong with it. cells: by column."""
+    formulas = [name for name in FILLED if name in cells and cells[name].data_type == "f"]
+    if formulas:
+        return f"{COLUMNS[formulas[0]][0]} is a formula; write the text itself (copy it, and paste the value)"
+    values = {name: cell.value for name, cell in cells.items()}
+    decision = str(values.get("decision") or "").strip().lower()
     if not decision:
-        return None, ""
-    state = str(cell("state") or "").strip()
+        return None
+    state = str(values.get("state") or "").strip()
     right = JUDGEMENTS if state == "PROPOSED" else tuple(ALLOWED)
     if decision not in right:
-        return None, f"decision {decision!r} is none for {state or 'a row without state'}; write {', '.join(right)}"
+        return f"decision {decision!r} is none for {state or 'a row without state'}; write {', '.join(right)}"
     texts = {}
-    for name in ("id", "reason", "onto", "reference"):
-        value = cell(name)
+    for name in ("id", "class", "asked", "reason", "onto", "reference"):
+        value = values.get(name)
         if value is not None and not isinstance(value, str):
-            return None, f"{COLUMNS[name][0]} is a number, and may have lost digits; format the cell as text"
+            return f"{COLUMNS[name][0]} is a number, and may have lost digits; format the cell as text"
         texts[name] = (value or "").strip()
     if not texts["id"]:
-        return None, "the id is missing"
+        return "the id is missing"
     if not texts["reason"]:
-        return None, "a decision needs a reason"
-    return Filled(number, texts["id"], state, decision, texts["reason"], texts["onto"], texts["reference"]), ""
+        return "a decision needs a reason"
+    sides: dict[str, int | None] = {}
+    for name in ("ledger", "bank"):
+        value = values.get(name)
+        if value not in (None, "") and (not isinstance(value, int | float) or not abs(value) < 2**53):
+            return f"{COLUMNS[name][0]} is no amount; leave it as it went out"
+        sides[name] = None if value in (None, "") else round(value * 100)
+    shown = Shown(texts["class"], state, sides["ledger"], sides["bank"], texts["asked"])
+    return Filled(number, texts["id"], shown, decision, texts["reason"], texts["onto"], texts["reference"])

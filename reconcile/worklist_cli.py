@@ -6,13 +6,14 @@ Thin: what is read comes from `shelf` and `story`, the sheet is `sheet`'s, a fil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from rich import box
 from rich.table import Table
+from sqlalchemy import Connection
 
 from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
@@ -21,7 +22,7 @@ from shebao.ledger.desk_facts import Proposal
 
 from . import sheet, shelf, story
 from .commands import Context, Opened, bank_option, console, date_option, opened
-from .decisions import Who, approve, ask, propose, reject, waiting
+from .decisions import WAITING, Who, about, approve, ask, propose, reject, waiting
 from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
 from .words import money
@@ -37,13 +38,20 @@ def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]
         files = shelf.files_of(conn, one.book_id)
         asked = {each.exception_id: each for each in waiting(conn, one.book_id)}
         told = []
-        for row in rows:
-            if not row.ledger_json and row.seq:  # from the wire: the payment tells
-                row = row._replace(ledger_json=json.dumps(shelf.payment_told(conn, row.book_id, row.seq)))
+        for row in _with_payment(conn, rows):
             proposal = _proposal(row, payable, files)
             line = as_json(row, one.key, today, proposal, date_of(row.opened_us))
-            told.append({**line, "waiting": _waiting(asked.get(row.id) if row.state == "PROPOSED" else None)})
+            held = asked.get(row.id) if row.state == "PROPOSED" else None
+            told.append({**line, "waiting": _waiting(one.key, held)})
     return told
+
+
+def _with_payment(conn: Connection, rows: Iterable[Row]) -> Iterator[Row]:
+    """Of an exception from the wire the payment tells the ledger's side."""
+    for row in rows:
+        if not row.ledger_json and row.seq:
+            row = row._replace(ledger_json=json.dumps(shelf.payment_told(conn, row.book_id, row.seq)))
+        yield row
 
 
 def _money(row: Row) -> tuple[str, int]:
@@ -55,11 +63,12 @@ def _proposal(row: Row, payable: dict[tuple[str, int], int], files: Iterable[int
     return default_proposal(row, payable.get(_money(row)) == row.amount, any(d > row.date for d in files))
 
 
-def _waiting(one: Proposal | None) -> dict[str, str]:
+def _waiting(bank: str, one: Proposal | None) -> dict[str, str]:
     """What waits for a second person."""
     if one is None:
         return {}
-    return {"action": one.action, "by": one.maker, "reason": one.maker_reason, "bill": one.bill}
+    told = {"action": one.action, "by": one.maker, "reason": one.maker_reason, "bill": one.bill}
+    return {"id": f"{bank}-{one.id}", **told}
 
 
 @click.command("exceptions")
@@ -193,7 +202,8 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
     rows = [
         {
             **line, "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
-            "waiting": " ".join(text for text in line["waiting"].values() if text),
+            "waiting": " ".join(text for name, text in line["waiting"].items() if text and name != "id"),
+            "asked": line["waiting"].get("id", ""),
         }
         for line in told
     ]  # fmt: skip
@@ -208,13 +218,18 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
 
 def _take_back(context: Context, path: Path, operator: str | None, as_json: bool) -> int:
     rows, faults = sheet.read(path)
-    if faults:
-        shown = (f"reconcile: {path}: {fault}" for fault in faults[: sheet.FAULTS_MAX])
-        return tell_faults("reconcile", path, shown, len(faults), "nothing was decided")
     with place(context) as here:
+        places: list[tuple[int, int]] = []
+        for row in rows:  # all of them, before anything is done
+            try:
+                places.append(here.find(row.id))
+            except Stop as error:
+                faults.append(f"row {row.row}: {error.message}")
+        if faults:
+            shown = (f"reconcile: {path}: {fault}" for fault in faults[: sheet.FAULTS_MAX])
+            return tell_faults("reconcile", path, shown, len(faults), "nothing was decided")
         done: list[str] = []
         refused: list[dict[str, Any]] = []
-        places = [here.find(row.id) for row in rows]  # all of them, before anything is done
         for row, (book_id, number) in zip(rows, places, strict=True):
             try:
                 _act(here, book_id, number, row, here.who(operator, row.reason))
@@ -235,16 +250,22 @@ ACTS: Final = {"approve": approve, "reject": reject}
 
 
 def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who) -> None:
-    """What a filled row asks for, if its exception still is as the sheet showed it."""
+    """What a filled row asks for, if its exception, and what waits about it, still are as the sheet showed them."""
     with here.house.desk.read() as conn:
-        found = shelf.exceptions_of(conn, book_id, [number])
-    state = found[0].state if found else "not there"
-    if state != row.state:
-        raise Refused(f"it is {state} now, the sheet says {row.state}; take a new sheet")
+        cases = list(_with_payment(conn, shelf.exceptions_of(conn, book_id, [number])))
+        held = [one.id for one in about(conn, book_id, number) if one.state == WAITING]
+    if not cases:
+        raise Refused("there is no such exception; take a new sheet")
+    (case,) = cases
+    judged = held[-1] if held and case.state == "PROPOSED" else 0
+    asked = here.office.told(book_id, judged) if judged else ""
+    ledger, bank = (json.loads(told).get("amount") if told else None for told in (case.ledger_json, case.bank_json))
+    if changed := row.shown.changed(sheet.Shown(case.item_class, case.state, ledger, bank, asked)):
+        raise Refused(f"{changed}; take a new sheet")
     if row.decision in ACTS:
-        ACTS[row.decision](here.office, book_id, number, who)
+        ACTS[row.decision](here.office, book_id, judged, who)  # this one, whatever is proposed from now on
         return
-    asked = ask(
+    wanted = ask(
         here.office, book_id, who, row.decision, exception_id=number, bill=row.onto, reference=row.reference
     )
-    propose(here.office, asked)
+    propose(here.office, wanted)
