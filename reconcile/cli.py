@@ -153,7 +153,7 @@ def _replace(here: Place, one: BankSettings, date: int, who: Who, as_json: bool)
     before, file = take_in(here.house.desk, one.key, one.book_id, here.house.dialects[one.key].statement, date)
     if before is None:
         raise Stop(f"no file of {iso(date)} is accepted yet; type: reconcile run --bank {one.key}", REFUSED)
-    if before.digest == file.digest:
+    if before.digest == file.digest and not before.replaced_by:  # else it takes back what was approved, and not run yet
         raise Stop("the file in the inbox is the one that is accepted: put the other one there first", REFUSED)
     asked = ask(here.office, one.book_id, who, "replace", dates=str(date), reference=file.digest)
     return tell_id(here, asked, propose(here.office, asked), as_json)

@@ -89,6 +89,20 @@ def test_a_file_that_was_replaced_may_come_back_twice(paid: Any) -> None:
     assert replace(paid, list)["classes"]["LEDGER_ONLY"] == 1
 
 
+def test_a_replacement_that_was_approved_can_be_taken_back_before_it_is_run(paid: Any) -> None:
+    """The file that is accepted is asked for as any other, and its decisions stand."""
+    before, asked = run(paid), ("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲", *WHY)
+    assert paid.type(*asked).exit_code == 3  # it is the one that is accepted
+    paid.deliver("icbc", D, lambda lines: [])
+    approve(paid, paid.told(*asked)["id"])
+    paid.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], paid.only)])
+    assert paid.type("run", "--bank", "icbc", "--date", str(D)).exit_code == 3
+    approve(paid, paid.told(*asked)["id"])
+    assert run_state(paid) == "CLOSED" and run(paid) == before
+    assert run_state(paid) == "RECONCILED"
+    assert paid.type(*asked).exit_code == 3  # nothing is to be taken back any more
+
+
 def test_a_replacement_needs_a_reason_and_another_person_and_its_own_file(paid: Any) -> None:
     asked = ("run", "--bank", "icbc", "--date", str(D), "--replace", "--operator", "甲")
     assert paid.type(*asked).exit_code == 2
