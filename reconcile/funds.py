@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from shebao.ledger.day import OPEN
-from shebao.ledger.schema_day import ruling, share
 
 from .reports.money import DaysLate, Due, dues
 from .workdays import Workdays
@@ -21,28 +20,17 @@ ALL_DATES: Final = 99_999_999
 
 def lines(conn: Connection, bank: str, book_id: int, calendar: Workdays, today: int) -> list[Due]:
     """Every closed date of a bank, the oldest first."""
-    late = days_late(conn, {bank: book_id}, calendar, today)
-    return [one for one in dues(conn, bank, book_id, ALL_DATES, late) if one.state != OPEN]
+    return [one for one in dues(conn, bank, book_id, ALL_DATES, days_late(calendar, today)) if one.state != OPEN]
 
 
-def days_late(conn: Connection, books: dict[str, int], calendar: Workdays, today: int) -> DaysLate:
+def days_late(calendar: Workdays, today: int) -> DaysLate:
     """Working days by which a date's money is late so far, or was when the last of it came; 0 where nothing is due."""
 
-    def late(bank: str, date: int, due: int, missing: int) -> int:
-        until = today if missing > 0 else _came(conn, books[bank], date)
+    def late(date: int, due: int, missing: int, came: int) -> int:
+        until = today if missing > 0 else came
         return calendar.working_days_late(date, until) if until and due > 0 else 0
 
     return late
-
-
-def _came(conn: Connection, book_id: int, date: int) -> int:
-    """The day on which the latest money for a date came; 0: none did."""
-    query = (
-        select(func.max(ruling.c.received_on))
-        .join(share, (share.c.book_id == ruling.c.book_id) & (share.c.seq == ruling.c.seq))
-        .where(share.c.book_id == book_id, share.c.date == date, share.c.side == "received", share.c.fen > 0)
-    )
-    return int(conn.execute(query).scalar() or 0)
 
 
 def as_json(one: Due) -> dict[str, Any]:

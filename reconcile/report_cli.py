@@ -46,8 +46,7 @@ def report(context: Context, date: int | None, month: int | None, year: int | No
                 period = of_month(month) if month else of_year(year or 0)
             else:
                 period = of_day(date or _latest_of_all(conn, banks))
-            books = {bank: book_id for bank, (_, book_id) in banks.items()}
-            late = days_late(conn, books, read_workdays(context.config), date_of(now_us))
+            late = days_late(read_workdays(context.config), date_of(now_us))
             figures = gather(conn, banks, period, start.hour * 60 + start.minute, date_of(now_us), late)
         if not any(one.days for one in figures.banks):
             raise Stop(f"no bank has a settlement date in {period.label}; type: reconcile status", REFUSED)

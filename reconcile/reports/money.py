@@ -17,13 +17,14 @@ from shebao.ledger.history import own_side
 from .periods import Period
 from .queries import rows
 
-DaysLate = Callable[[str, int, int, int], int]  # bank, settlement date, fen due, fen missing → working days late
+# settlement date, fen due, fen missing, day on which the latest money that stands came (0: none) → working days late
+DaysLate = Callable[[int, int, int, int], int]
 
 
 def calendar_days_late(today: int) -> DaysLate:
     """Days since the day after the settlement date, holidays and all; for want of a calendar of working days."""
 
-    def late(bank: str, date: int, due: int, missing: int) -> int:
+    def late(date: int, due: int, missing: int, came: int) -> int:
         return max(0, days_between(date, today) - 1) if missing > 0 else 0
 
     return late
@@ -108,7 +109,7 @@ def dues(conn: Connection, bank: str, book_id: int, until: int, days_late: DaysL
     found = []
     for row in rows(conn, "dues", book=book_id, until=until):
         due, received = row.net + row.moved + row.corrections, row.received
-        late = days_late(bank, row.date, due, due - received) if row.state != "OPEN" else 0
+        late = days_late(row.date, due, due - received, row.came) if row.state != "OPEN" else 0
         found.append(Due(bank, row.date, row.state, due, received, late))
     return found
 

@@ -118,11 +118,11 @@ ORDER BY date, item_class, state, decided_date
 """,
     ),
     "dues": Query(
-        "Money of each date up to the period's last: due (net + moved + corrections) and received.",
+        "Money of each date up to the period's last: due (net + moved + corrections), received, when the last came.",
         """
 SELECT d.date, d.state, d.credits_fen - d.reversals_fen AS net,
        COALESCE(i.fen, 0) - COALESCE(o.fen, 0) AS moved, COALESCE(c.fen, 0) AS corrections,
-       COALESCE(r.fen, 0) AS received
+       COALESCE(r.fen, 0) AS received, COALESCE(r.came, 0) AS came
 FROM day d
 LEFT JOIN (SELECT date, CAST(SUM(moved_fen) AS BIGINT) AS fen FROM exception
            WHERE book_id = :book AND moved_fen <> 0 GROUP BY date) i ON i.date = d.date
@@ -130,8 +130,14 @@ LEFT JOIN (SELECT ledger_date AS date, CAST(SUM(moved_fen) AS BIGINT) AS fen FRO
            WHERE book_id = :book AND moved_fen <> 0 GROUP BY ledger_date) o ON o.date = d.date
 LEFT JOIN (SELECT date, CAST(SUM(fen) AS BIGINT) AS fen FROM share
            WHERE book_id = :book AND side = 'due' GROUP BY date) c ON c.date = d.date
-LEFT JOIN (SELECT date, CAST(SUM(fen) AS BIGINT) AS fen FROM share
-           WHERE book_id = :book AND side = 'received' GROUP BY date) r ON r.date = d.date
+LEFT JOIN (SELECT s.date, CAST(SUM(s.fen) AS BIGINT) AS fen,
+                  MAX(CASE WHEN s.fen > 0 AND k.seq IS NULL THEN g.received_on END) AS came
+           FROM share s
+           LEFT JOIN ruling g ON g.book_id = s.book_id AND g.seq = s.seq
+           LEFT JOIN (SELECT DISTINCT e.origin_seq AS seq
+                      FROM ruling c JOIN event e ON e.book_id = c.book_id AND e.seq = c.seq
+                      WHERE c.book_id = :book AND c.action = 'cancel') k ON k.seq = s.seq
+           WHERE s.book_id = :book AND s.side = 'received' GROUP BY s.date) r ON r.date = d.date
 WHERE d.book_id = :book AND d.date <= :until
 ORDER BY d.date
 """,

@@ -146,6 +146,16 @@ def test_days_late_go_by_working_days(days: Any) -> None:
     assert days.told("funds", "--bank", "icbc")[0]["days_late"] == 1  # it came on the Wednesday
 
 
+def test_days_late_leave_out_what_was_cancelled(days: Any) -> None:
+    took(days, *words("120", on="2026-11-26"))
+    took(days, "receive", "--bank", "icbc", "--cancel", "TR-1", *BY)
+    assert days.told("funds", "--bank", "icbc")[0]["days_late"] == 2  # nothing came: it is late so far
+    took(days, *words("120", on="2026-11-24"))
+    assert days.told("funds", "--bank", "icbc")[0]["days_late"] == 0
+    money = days.told("report", "--date", "2026-11-23")["tables"]["money"]
+    assert [row["days_late"] for row in money if "icbc" in row["bank"]] == [0]
+
+
 def test_a_statement_instead_of_typing(days: Any, tmp_path: Path) -> None:
     file = tmp_path / "special.csv"
     head = "reference,amount,received_on,bank,dates\n"

@@ -138,14 +138,14 @@ def test_money_that_is_late_is_said_with_the_bank_to_call(bureau: Any) -> None:
         bureau.close(bank)
         bureau.deliver(bank, D)
         bureau.type("run", "--bank", bank, "--date", str(D))
-    asked: list[tuple[str, int, int]] = []
+    asked: list[tuple[int, int, int]] = []
 
-    def late(bank: str, date: int, due: int, missing: int) -> int:
-        asked.append((bank, date, missing))
+    def late(date: int, due: int, missing: int, came: int) -> int:
+        asked.append((date, missing, came))
         return 3 if missing else 0
 
     made = compose(figures(bureau, days_late=late), AT, "os", "0")
-    assert ("rcb", D, 12345) in asked
+    assert (D, 12345, 0) in asked
     assert made.verdict.level == "wait" and "123.45 元,已逾期,请联系 rcb银行" in made.verdict.chinese
     assert "自报" not in " ".join(map(str, made.says))
 
