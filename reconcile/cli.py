@@ -213,7 +213,8 @@ def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
             out.print(f"    {_status_line(d)}", soft_wrap=True)
             _print_so_far(out, "    ", d.so_far)
         if one.open_date:
-            _print_so_far(out, f"{iso(one.open_date.date)} OPEN · ", one.open_date)
+            undecided = f"待处理 open {one.undecided:,} · " if one.undecided else ""
+            _print_so_far(out, f"{iso(one.open_date.date)} OPEN · {undecided}", one.open_date)
         if one.waiting:
             out.print(f"    待复核 {one.waiting:,} waiting for a second person", soft_wrap=True)
         if one.next:

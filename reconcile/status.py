@@ -85,6 +85,7 @@ class BankStatus(NamedTuple):
     dates: list[Closed]  # the latest closed date last
     next: str  # what to type next; empty: nothing
     waiting: int = 0  # proposals that wait for a second person
+    undecided: int = 0  # exceptions of the open date that someone has to decide: what came late from the wire
 
     @property
     def balanced(self) -> bool:
@@ -92,7 +93,7 @@ class BankStatus(NamedTuple):
 
     @property
     def open(self) -> int:
-        return sum(d.open for d in self.dates)
+        return sum(d.open for d in self.dates) + self.undecided
 
     @property
     def differing(self) -> list[int]:
@@ -120,7 +121,8 @@ def bank_status(
     ]
     open_date = next((_so_far(d, told) for d in every if d.date == book.open_date), None)
     held = len(waiting(conn, book_id))
-    return BankStatus(bank, name, open_date, dates, _next(bank, dates, held), held)
+    undecided = sum(blocks(row) for row in rows.get(book.open_date, []))
+    return BankStatus(bank, name, open_date, dates, _next(bank, dates, held, undecided), held, undecided)
 
 
 def _so_far(day: Day, told: Mapping[int, ToldTotals]) -> SoFar:
@@ -145,14 +147,14 @@ def _closed(
     )  # fmt: skip
 
 
-def _next(bank: str, dates: list[Closed], held: int) -> str:
+def _next(bank: str, dates: list[Closed], held: int, undecided: int) -> str:
     for one in dates:
         if not one.out:
             return f"reconcile close --bank {bank} --date {iso(one.date)}"
     for one in dates:
         if one.matched is None and one.there:
             return f"reconcile run --bank {bank} --date {iso(one.date)}"
-    if any(one.open for one in dates):
+    if undecided or any(one.open for one in dates):
         return f"reconcile exceptions --bank {bank}"
     return f"reconcile funds --bank {bank}" if held else ""
 
@@ -166,7 +168,7 @@ def as_json(one: BankStatus) -> dict[str, Any]:
     return {
         "bank": one.bank,
         "open_date": iso(one.open_date.date) if one.open_date else None,
-        "open": _so_far_json(one.open_date) if one.open_date else None,
+        "open": {**_so_far_json(one.open_date), "exceptions_open": one.undecided} if one.open_date else None,
         "balanced": one.balanced,
         "exceptions_open": one.open,
         "waiting": one.waiting,

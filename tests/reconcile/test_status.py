@@ -51,10 +51,27 @@ def test_the_open_date_shows_what_the_ledger_has_before_anybody_tells(bureau: An
     bureau.undo(bureau.pay("icbc"))
     bureau.pay("icbc", fen=500)
     told = of(bureau, "icbc")["open"]
-    assert told == {"date": "2026-11-23", "state": "OPEN", "ledger": sums(2, 12500, 1, 12000), "told": None}
+    assert told == {"date": "2026-11-23", "state": "OPEN", "ledger": sums(2, 12500, 1, 12000), "told": None,
+                    "exceptions_open": 0}  # fmt: skip
     shown = bureau.type("status").stdout
     assert "2 笔 125.00 元, 冲正 reversals 1 笔 120.00 元 · 净额 net 5.00 元" in shown
     assert "银行 0500 未报" in shown and "0500 与账不符" not in shown
+
+
+def test_an_exception_of_the_open_date_is_open_too(bureau: Any) -> None:
+    """A reversal that comes late belongs to the date open when it came (settlement.md section 6)."""
+    paid = bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.next_day()
+    assert bureau.told("run", "--bank", "icbc")["state"] == "RECONCILED" and bureau.type("status").exit_code == 0
+    bureau.undo(paid, code="R2")
+    told, done = of(bureau, "icbc"), bureau.type("status")
+    assert done.exit_code == 1 and "not yet: 1 exception is open" in done.stdout
+    assert (told["balanced"], told["exceptions_open"], told["open"]["exceptions_open"]) == (False, 1, 1)
+    assert told["next"] == "reconcile exceptions --bank icbc" and "2026-11-24 OPEN · 待处理 open 1 · " in done.stdout
+    bureau.pay("ccb", mti="0220", bill="33011026110109999999")  # suspense keeps nobody
+    assert of(bureau, "ccb")["balanced"] and of(bureau, "ccb")["open"]["exceptions_open"] == 0
 
 
 def test_a_bank_that_tells_the_same_agrees(any_bureau: Any) -> None:
