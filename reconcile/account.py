@@ -5,13 +5,14 @@ is booked to, whether its reference is known already, and who approves it, is no
 
 CSV: a header line, columns in any order, `reference,amount,received_on,bank,dates` and, if wanted, `direction`,
 `text`: yuan with at most two decimals, dates YYYY-MM-DD, settlement dates separated by blanks, `credit` (if left out)
-or `debit`. bank and dates may both be left empty: such an entry is to be assigned by an operator.
+or `debit`. bank and dates may both be left empty: such an entry is to be assigned by an operator. A bank that
+is none is a fault of a CSV, which the bureau writes; in camt.053 it is the payer's slip, and spoils no file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from shebao.codecs.columns import LineFault, date_exists, showing
@@ -48,8 +49,11 @@ class Account(NamedTuple):
     faults: list[LineFault]
 
 
-def read_account(source: bytes) -> Account:
-    """A whole statement, XML or CSV by how it begins."""
+def read_account(source: bytes, banks: Collection[str] | None = None, latest: int = 9999_12_31) -> Account:
+    """A whole statement, XML or CSV by how it begins. banks: those there are; latest: day on which money may have come.
+
+    A source longer than FILE_BYTES_MAX need not be whole.
+    """
     if len(source) > FILE_BYTES_MAX:
         return Account([], [LineFault(0, "the file is larger than 64 MiB", "send at most 64 MiB")])
     is_xml = source.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1] == b"<"
@@ -58,6 +62,8 @@ def read_account(source: bytes) -> Account:
     credits: dict[str, Raw] = {}
     for raw in read_entries(source) if is_xml else _read_csv(source):
         wrong = [raw] if isinstance(raw, LineFault) else [*_faults(raw), *_twice(raw, credits)]
+        if not wrong and isinstance(raw, Raw):
+            wrong = [*_impossible(raw, None if is_xml else banks, latest)]
         faults += wrong
         if not wrong and isinstance(raw, Raw):
             entries.append(_entry(raw))
@@ -112,6 +118,16 @@ def _faults(raw: Raw) -> Iterator[LineFault]:
         yield fault(f"dates: {showing(bad_dates[0])} is no date", "write YYYY-MM-DD, separated by blanks")
     elif len(set(raw.dates)) < len(raw.dates) or len(raw.dates) > DATES_MAX:
         yield fault(f"dates: {len(raw.dates)}, or one of them twice", f"write each once, at most {DATES_MAX}")
+
+
+def _impossible(raw: Raw, banks: Collection[str] | None, latest: int) -> Iterator[LineFault]:
+    """What is well written, and can't be: a bank that is none, a day that has not come."""
+    if _number(raw.received_on) > latest:
+        wrong = f"received_on {showing(raw.received_on)} has not come yet"
+        yield LineFault(raw.line, wrong, "write the day on which the money moved", raw.where)
+    if raw.bank and banks is not None and raw.bank not in banks:
+        wrong = f"bank {showing(raw.bank)} is not in the configuration"
+        yield LineFault(raw.line, wrong, f"write one of {', '.join(banks)}", raw.where)
 
 
 def _twice(raw: Raw, credits: dict[str, Raw]) -> Iterator[LineFault]:

@@ -30,7 +30,7 @@ from .run import Desk, Refused
 from .worklist import Row
 
 FUNDS = ("receive", "cancel", "payback", "refund", "refund-paid", "sweep", "replace")
-CONTENT = ("bill", "amount", "dates", "parts", "received_on")  # what must be equal of what has one reference
+CONTENT = ("bill", "amount", "dates", "parts")  # what must be equal of what has one reference, and received_on if told
 WAITING, APPROVED, REJECTED, LAPSED = "WAITING", "APPROVED", "REJECTED", "LAPSED"
 
 
@@ -73,14 +73,15 @@ def ask(office: Office, book_id: int, who: Who, action: str, **content: Any) -> 
     )  # fmt: skip
 
 
-def propose(office: Office, one: Proposal) -> int:
+def propose(office: Office, one: Proposal, day_given: bool = True) -> int:
     """Keeps a proposal for a second person; its id. The same funds again: the id that they have already.
 
+    day_given: received_on is what was typed, not only the day of typing; so it has to be the same again.
     Raises Refused: it could not be approved as things are, or what has this reference is something else.
     """
     if not one.maker.strip() or not (one.maker + one.maker_reason + one.reference + one.bill).isprintable():
         raise Refused("operator, reason and reference must be printable characters, and the operator not empty")
-    known = _same_funds(office, one)
+    known = _same_funds(office, one, day_given)
     if known:
         return known
     answer = office.store.foresee(_request(office, one, Who(f"not {one.maker}", "foreseen", "")), office.desk.now_us)
@@ -109,7 +110,7 @@ def _mark(conn: Connection, one: Proposal) -> str:
     return str(before)
 
 
-def _same_funds(office: Office, one: Proposal) -> int:
+def _same_funds(office: Office, one: Proposal, day_given: bool) -> int:
     """The id of what has this reference already; 0 if nothing has. Raises Refused if that is something else."""
     if one.action not in FUNDS or one.action == "cancel" or not (one.reference or one.bill):
         return 0
@@ -127,11 +128,14 @@ def _same_funds(office: Office, one: Proposal) -> int:
     if not standing:
         return 0
     row = standing[-1]
-    if row.action == one.action and all(getattr(row, name) == getattr(one, name) for name in CONTENT):
+    compared = (*CONTENT, "received_on") if day_given else CONTENT
+    if row.action == one.action and all(getattr(row, name) == getattr(one, name) for name in compared):
         return row.id
+    told = office.told(row.book_id, row.id)
+    first = f"reject that first (reconcile reject {told} --help)" if row.state == WAITING else "cancel that first"
     raise Refused(
-        f"reference {one.reference!r} stands for {row.action} {office.told(row.book_id, row.id)} with other content;"
-        " give this one a reference of its own, or cancel that first"
+        f"reference {one.reference!r} stands for {row.action} {told} with other content;"
+        f" give this one a reference of its own, or {first}"
     )
 
 

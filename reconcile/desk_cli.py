@@ -30,7 +30,7 @@ from shebao.ledger.rulings import ALLOWED
 
 from . import shelf
 from .commands import Context, Opened, bank_option, opened
-from .decisions import Office, Who, approve, ask, chosen, here, propose, reject
+from .decisions import APPROVED, Office, Who, approve, ask, by_number, chosen, here, propose, reject
 from .run import Refused
 from .worklist import LISTED, PROPOSALS
 
@@ -238,10 +238,14 @@ def _each(
 
 
 def tell_id(here_: Place, one: Proposal, number: int, as_json: bool) -> int:
-    """What waits for a second person now, and how it is approved."""
+    """What waits for a second person now, and how it is approved; typed once more it may be booked already."""
     told = here_.office.told(one.book_id, number)
+    with here_.house.desk.read() as conn:
+        booked = [row for row in by_number(conn, one.book_id, number) if row.state == APPROVED]
     if as_json:
         print_json({"id": told})
+    elif booked:
+        click.echo(f"{told} is booked already, approved by {booked[0].checker}; nothing was done")
     else:
         click.echo(f"{told} waits for a second person; type: reconcile approve {told} --reason TEXT --operator OTHER")
     return DONE

@@ -15,27 +15,25 @@ from rich import box
 from rich.table import Table
 
 from shebao.codecs.numbers import bill_ok
-from shebao.codecs.statement import format_yuan
 from shebao.ledger.bills import parts_text
-from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
-from shebao.ledger.day import add_days, date_of
+from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json
+from shebao.ledger.day import date_of
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.history import bill_story
 from shebao.ledger.records import TYPES
 
 from . import funds as fund_lines
-from .account import AccountEntry, read_account
+from . import shelf
+from .account_cli import latest_day, take_statement
 from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
 from .reports.money import Due
-from .run import Refused
 from .words import money
 from .workdays import read_workdays
 from .worklist import iso
 
 FEN_MAX: Final = 10**15
-FAULTS_MAX: Final = 100
 ACTION_WORDS: Final = {
     "receive": "到账 received", "cancel": "冲销 cancel", "payback": "退回银行 pay back", "refund": "退费 refund",
     "refund-paid": "退费付出 refund paid", "sweep": "上解财政专户 sweep", "replace": "替换文件 replace file",
@@ -106,8 +104,8 @@ def _reference(text: str) -> str:
     return text.strip()
 
 
-def _propose(here_: Place, one: Proposal, as_json: bool) -> int:
-    return tell_id(here_, one, propose(here_.office, one), as_json)
+def _propose(here_: Place, one: Proposal, as_json: bool, day_given: bool = True) -> int:
+    return tell_id(here_, one, propose(here_.office, one, day_given), as_json)
 
 
 # -- moving funds ---------------------------------------------------------------------------------------------------
@@ -129,9 +127,11 @@ def receive(
     if sum((bool(cancel), statement is not None, bool(reference))) > 1:
         raise Stop("give one of --reference, --cancel and --statement", USAGE)
     if cancel:
+        _without("--cancel", **{"--date": dates, "--amount": amount, "--received-on": on})
         return _cancel(context, bank, cancel, reason, operator, as_json)
     if statement is not None:
-        return _read_statement(context, statement, bank, reason, operator, as_json)
+        _without("--statement", **{"--date": dates, "--amount": amount, "--received-on": on})
+        return take_statement(context, statement, bank, reason, operator, as_json)
     if None in (bank, dates, amount, on) or not reference:
         raise Stop("receive needs --bank, --date, --amount, --reference and --received-on", USAGE)
     with place(context) as here_:
@@ -144,57 +144,14 @@ def receive(
         return _propose(here_, asked, as_json)
 
 
-def _read_statement(
-    context: Context, path: Path, bank: str | None, reason: str, operator: str | None, as_json: bool
-) -> int:
-    """Every credit that names a bank and its dates becomes a proposal; the others are told, to be typed."""
-    account = read_account(path.read_bytes())
-    if account.faults:
-        shown = (f"reconcile: {path}: {fault}" for fault in account.faults[:FAULTS_MAX])
-        return tell_faults("reconcile", path, shown, len(account.faults), "nothing was recorded")
-    with place(context) as here_:
-        who = here_.who(operator, reason)
-        ids: list[str] = []
-        left: list[AccountEntry] = []
-        refused: list[str] = []
-        for entry in account.entries:
-            if not entry.credit or (bank and entry.bank not in ("", bank)):
-                continue
-            if entry.bank not in here_.house.settings.banks:
-                left.append(entry)
-                continue
-            book_id = here_.house.settings.banks[entry.bank].book_id
-            asked = ask(
-                here_.office, book_id, who, "receive", amount=entry.amount_fen, dates=" ".join(map(str, entry.dates)),
-                reference=entry.reference, received_on=entry.received_on,
-            )  # fmt: skip
-            try:
-                ids.append(here_.office.told(book_id, propose(here_.office, asked)))
-            except Refused as error:
-                refused.append(f"line {entry.line}: {entry.reference}: {error}")
-    debits = sum(not entry.credit for entry in account.entries)
-    for one in refused:
-        click.echo(f"reconcile: {path}: {one}", err=True)
-    if as_json:
-        lines = [{"line": one.line, "reference": one.reference, "amount": one.amount_fen} for one in left]
-        print_json({"ids": ids, "unassigned": lines, "refused": refused, "debits": debits})
-    else:
-        _print_statement(ids, left, len(refused), debits)
-    return REFUSED if refused else DONE
-
-
-def _print_statement(ids: list[str], left: list[AccountEntry], refused: int, debits: int) -> None:
-    for one in left:
-        what = f"line {one.line}: {one.reference} {format_yuan(one.amount_fen)} {one.text}".rstrip()
-        click.echo(f"未注明银行或日期 names no bank or dates, type it: {what}")
-    told = f"{len(ids)} receipts wait for a second person, {len(left)} to be typed, {refused} refused"
-    click.echo(f"{told}, {debits} debits left alone" if debits else told)
-    if ids:
-        click.echo(f"→ reconcile approve {ids[0]} --reason TEXT --operator OTHER")
+def _without(option: str, **others: object) -> None:
+    """What an option does not take is refused: whoever gave it expects that it counts."""
+    if given := [name for name, value in others.items() if value]:
+        raise Stop(f"{option} takes no {', '.join(given)}: it goes by what is booked or written there", USAGE)
 
 
 def _not_ahead(context: Context, on: int) -> None:
-    if on > add_days(date_of(context.now_us()), 1):
+    if on > latest_day(context):
         raise Stop(f"--received-on {iso(on)} has not come yet; write the day on which the money moved", USAGE)
 
 
@@ -223,6 +180,7 @@ def payback(
 ) -> int:  # fmt: skip
     """Pay a bank back what it moved too much."""
     if cancel:
+        _without("--cancel", **{"--date": date, "--amount": amount, "--reference": reference, "--received-on": on})
         return _cancel(context, bank, cancel, reason, operator, as_json)
     if None in (bank, date, amount) or not reference:
         raise Stop("payback needs --bank, --date, --amount and --reference", USAGE)
@@ -232,7 +190,7 @@ def payback(
             here_.office, one.book_id, here_.who(operator, reason), "payback", amount=amount, dates=str(date),
             reference=_reference(reference), received_on=on or date_of(context.now_us()),
         )  # fmt: skip
-        return _propose(here_, asked, as_json)
+        return _propose(here_, asked, as_json, day_given=on is not None)
 
 
 @click.command()
@@ -251,33 +209,39 @@ def refund(
     """
     if not (number.isascii() and number.isdigit() and bill_ok(number)):
         raise Stop(f"{number} is no bill number: 20 digits, the last a check digit; see the bill", USAGE)
+    if not paid and (reference or on):
+        told = "it is decided first, by two people; once the money has gone, type"
+        raise Stop(f"--reference and --received-on belong to --paid: {told}: reconcile refund {number} --paid", USAGE)
     with place(context) as here_:
         book_id, amount = _paid_at(here_, number, context)
-        action = "refund-paid" if paid else "refund"
-        on = on or date_of(context.now_us()) if paid else 0
+        action, day = ("refund-paid", on or date_of(context.now_us())) if paid else ("refund", 0)
         if paid:
             reference = _reference(reference)
         asked = ask(
             here_.office, book_id, here_.who(operator, reason), action, bill=number, amount=amount,
-            reference=reference, received_on=on,
+            reference=reference, received_on=day,
         )  # fmt: skip
-        return _propose(here_, asked, as_json)
+        return _propose(here_, asked, as_json, day_given=on is not None)
 
 
 def _paid_at(here_: Place, number: str, context: Context) -> tuple[int, int]:
     """The book in which a bill was paid last, and the bill's amount."""
     with here_.house.desk.read() as conn:
         story = bill_story(conn, number, date_of(context.now_us()))
+        paid_book = story[0].paid_book if story is not None else None
+        paid_in = shelf.book_of(conn, paid_book) if paid_book is not None else None
     if story is None:
         raise Stop(f"there is no bill {number}; see: ledgerctl bill {number}", REFUSED)
     bill, status, entries = story
-    if bill.paid_book is not None:
-        return bill.paid_book, bill.amount
-    by_bank = {key: book_id for book_id, key in here_.office.banks.items()}
-    refunds = [entry for entry in entries if entry.kind == "refunded" and entry.bank in by_bank]
-    if refunds:
-        return by_bank[refunds[-1].bank], bill.amount
-    raise Stop(f"bill {number} is {status}: only a PAID bill can be refunded; see: ledgerctl bill {number}", REFUSED)
+    refunds = [entry.bank for entry in entries if entry.kind == "refunded"]
+    bank = paid_in.bank if paid_in is not None else refunds[-1] if refunds else ""
+    if not bank:
+        told = f"bill {number} is {status}: only a PAID bill can be refunded; see: ledgerctl bill {number}"
+        raise Stop(told, REFUSED)
+    if bank not in here_.house.settings.banks:
+        told = f"bill {number} was paid at {bank}, which is not in the configuration; put its table [banks.{bank}] back"
+        raise Stop(told, REFUSED)
+    return here_.house.settings.banks[bank].book_id, bill.amount
 
 
 @click.command()
@@ -294,6 +258,7 @@ def sweep(
     From a bank's special account, by insurance type.
     """
     if cancel:
+        _without("--cancel", **{"--type": types, "--amount": amounts, "--reference": reference, "--received-on": on})
         return _cancel(context, bank, cancel, reason, operator, as_json)
     if bank is None or not reference or not types or len(types) != len(amounts) or len({*types}) != len(types):
         raise Stop("sweep needs --bank, --reference, and --type with --amount for each type once", USAGE)
@@ -304,7 +269,7 @@ def sweep(
             parts=parts_text(tuple(zip(types, amounts, strict=True))), reference=_reference(reference),
             received_on=on or date_of(context.now_us()),
         )  # fmt: skip
-        return _propose(here_, asked, as_json)
+        return _propose(here_, asked, as_json, day_given=on is not None)
 
 
 # -- the list -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shebao_account import Line, camt, csv
 from shebao_clerks import WHY, D, approve, decide, only, run, strange
 from shebao_sums import balance, check, due, received
 
@@ -199,3 +200,126 @@ def test_the_same_person_can_not_approve_money(days: Any) -> None:
     for name in ("经办甲", " 经办甲", "经办甲\u3000"):
         assert days.type("approve", told, "--operator", name, *WHY).exit_code == 3
     check(days)
+
+
+# -- what is typed once more, or wrongly ------------------------------------------------------------------------------
+
+
+def payback(*more: str) -> tuple[str, ...]:
+    return ("payback", "--bank", "icbc", "--date", "2026-11-23", "--amount", "5", "--reference", "PB-1", *BY, *more)
+
+
+def test_what_is_typed_again_after_it_was_approved_waits_for_nobody(days: Any) -> None:
+    told = took(days, *words("120"))
+    done = days.type(*words("120"))
+    assert done.exit_code == 0 and f"{told} is booked already, approved by 复核乙" in done.output
+    assert "second person" not in done.output
+
+
+def test_other_content_names_what_is_to_be_done_with_the_first(days: Any) -> None:
+    told = days.told(*words("120"))["id"]
+    done = days.type(*words("121"))
+    assert done.exit_code == 3 and f"reject that first (reconcile reject {told}" in done.output, done.output
+    approve(days, told)
+    assert "cancel that first" in days.type(*words("121")).output
+
+
+def test_a_day_that_was_not_told_is_no_other_content(days: Any) -> None:
+    took(days, *words("120"))
+    told = days.told(*payback())["id"]
+    days.now_us += 86_400_000_000
+    assert days.told(*payback())["id"] == told
+    assert days.type(*payback("--received-on", "2026-11-27")).exit_code == 3
+    assert days.told(*payback("--received-on", "2026-11-26"))["id"] == told
+    approve(days, told)
+    sweep = ("sweep", "--bank", "icbc", "--type", "170", "--amount", "1", "--reference", "S-1", *BY)
+    told = days.told(*sweep)["id"]
+    days.now_us += 86_400_000_000
+    assert days.told(*sweep)["id"] == told
+    refund = ("refund", days.rows("SELECT bill FROM payment")[0][0], *BY)
+    approve(days, days.told(*refund)["id"])
+    told = days.told(*refund, "--paid", "--reference", "RF-1")["id"]
+    days.now_us += 86_400_000_000
+    assert days.told(*refund, "--paid", "--reference", "RF-1")["id"] == told
+
+
+@pytest.mark.parametrize("line", [
+    ("payback", "--cancel", "TR-1", "--amount", "5"), ("payback", "--cancel", "TR-1", "--date", "2026-11-23"),
+    ("payback", "--cancel", "TR-1", "--reference", "X"), ("payback", "--cancel", "TR-1", "--received-on", "2026-11-23"),
+    ("receive", "--cancel", "TR-1", "--amount", "5"), ("receive", "--cancel", "TR-1", "--date", "2026-11-23"),
+    ("receive", "--cancel", "TR-1", "--received-on", "2026-11-23"), ("receive", "--cancel", "TR-1", "--reference", "X"),
+    ("sweep", "--cancel", "TR-1", "--type", "170"), ("sweep", "--cancel", "TR-1", "--amount", "5"),
+    ("sweep", "--cancel", "TR-1", "--reference", "X"), ("receive", "--statement", "x.csv", "--amount", "5"),
+], ids=" ".join)  # fmt: skip
+def test_an_option_that_would_be_ignored_is_refused(days: Any, line: tuple[str, ...]) -> None:
+    took(days, *words("120"))
+    done = days.type(*line, "--bank", "icbc", *BY)
+    assert done.exit_code == 2 and "--" in done.output, done.output
+    assert days.type("receive", "--cancel", "TR-1", "--bank", "icbc", *BY).exit_code == 0
+
+
+@pytest.mark.parametrize("more", [("--reference", "RF-1"), ("--received-on", "2026-11-24")])
+def test_a_refund_that_is_not_paid_has_no_reference(days: Any, more: tuple[str, ...]) -> None:
+    (bill,) = days.rows("SELECT bill FROM payment")[0]
+    done = days.type("refund", bill, *more, *BY)
+    assert done.exit_code == 2 and f"type: reconcile refund {bill} --paid" in done.output
+    approve(days, days.told("refund", bill, *BY)["id"])
+    took(days, *words("120"))
+    took(days, "refund", bill, "--paid", "--reference", "RF-1", *BY)
+
+
+def test_a_bank_that_is_not_in_the_configuration_any_more_refunds_nothing(bureau: Any) -> None:
+    paid = bureau.pay("boc")
+    text = bureau.config.read_text()
+    without = text[: text.index("[banks.boc]")]
+    for left, code, line in ((without, 3, ()), (text, 0, ()), (without, 3, ("--paid", "--reference", "R"))):
+        bureau.config.write_text(left)
+        done = bureau.type("refund", paid.bill, *line, *BY)
+        assert done.exit_code == code, done.output
+        assert code == 0 or "was paid at boc, which is not in the configuration" in done.output
+        if code == 0:
+            approve(bureau, "boc-1")
+
+
+# -- a statement that can't be taken ----------------------------------------------------------------------------------
+
+
+def statement(bureau: Any, content: bytes, *more: str) -> Any:
+    file = bureau.folder / "statement"
+    file.write_bytes(content)
+    return bureau.type("receive", "--statement", str(file), *more, *BY)
+
+
+def test_a_bank_that_a_statement_names_wrongly(days: Any) -> None:
+    lines = [Line("TR-1", "120.00", bank="icbx"), Line("TR-2", "120.00", dates="2026-11-25")]
+    done = statement(days, csv(lines))
+    assert done.exit_code == 3 and "line 2: " in done.output and "'icbx' is not in the configuration" in done.output
+    assert "write one of rcb, icbc, ccb, boc" in done.output and not days.rows("SELECT id FROM proposal")
+    done = statement(days, camt(lines))  # the payer's slip: nobody here can mend that file
+    assert done.exit_code == 3 and "TR-1: it names bank 'icbx', and banks are rcb, icbc" in done.output
+    assert days.rows("SELECT reference FROM proposal") == [("TR-2",)]
+    done = statement(days, csv(lines[1:]), "--bank", "xyz")
+    assert done.exit_code == 2 and "banks are rcb" in done.output
+
+
+def test_money_of_a_day_that_has_not_come(days: Any) -> None:
+    for written in (csv, camt):
+        done = statement(days, written([Line("TR-1", "120.00", "2027-11-24")]))
+        assert done.exit_code == 3 and "'2027-11-24' has not come yet" in done.output, done.output
+    assert statement(days, csv([Line("TR-1", "120.00", "2026-11-27")])).exit_code == 0  # tomorrow, as when typed
+
+
+def test_a_statement_that_is_too_large_is_not_read_whole(days: Any) -> None:
+    file = days.folder / "large"
+    with file.open("wb") as out:
+        out.truncate(1 << 40)
+    done = days.type("receive", "--statement", str(file), *BY)
+    assert done.exit_code == 3 and "larger than 64 MiB" in done.output
+
+
+def test_a_statement_told_again_says_what_is_booked(days: Any) -> None:
+    lines = [Line("TR-1", "100.00"), Line("TR-2", "20.00")]
+    assert "2 receipts wait for a second person, 0 to be typed" in statement(days, csv(lines)).output
+    approve(days, "icbc-1")
+    done = statement(days, csv(lines))
+    assert "1 receipt waits for a second person, 1 booked already" in done.output and "approve icbc-2" in done.output
