@@ -7,6 +7,7 @@ it is not the latest, as `settlement.vN.html` and so on.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,14 +44,22 @@ def write_report(state_dir: Path, report: Report) -> Written:
     with alone_in(folder):  # two commands write one report
         record = folder / RECORD
         stored = record.read_text(encoding="utf-8", errors="replace") if record.exists() else None
-        report = versions.after(report, stored)
+        kept = _kept(folder)
+        report = versions.after(report, stored, kept)
         made = {name: make(report) for name, make in FILES.items()}
-        if stored is not None:
-            _keep(folder, versions.version_of(stored), report.version)
+        if before := versions.version_of(stored, kept):
+            _keep(folder, before, report.version)
         made[RECORD] = versions.record(report).encode("utf-8")
         for name, content in made.items():
             publish(folder / name, [content], DiskFiles())
     return Written(report, folder)
+
+
+def _kept(folder: Path) -> int:
+    """The highest number under which an older version's files stand there; 0: none do."""
+    names = "|".join(re.escape(name).replace(r"\.", r"\.v([0-9]{1,6})\.", 1) for name in (*FILES, RECORD))
+    found = (re.fullmatch(names, path.name) for path in folder.iterdir())
+    return max((int(one[one.lastindex or 0]) for one in found if one), default=0)
 
 
 def _keep(folder: Path, version: int, now: int) -> None:

@@ -78,12 +78,54 @@ def test_a_write_that_was_cut_off_is_made_whole(bureau: Any) -> None:
     assert told["version"] == 2 and (folder / "settlement.v1.html").read_bytes() == first
 
 
-@pytest.mark.parametrize("spoilt", ["", "{", "[]", '{"version": 1}'])
-def test_a_record_that_somebody_spoilt_is_written_anew(bureau: Any, spoilt: str) -> None:
+SPOILT = {
+    "empty": "", "cut off": "{", "a list": "[]", "lacks": '{"version": 1}', "deep": "[" * 100_000 + "]" * 100_000,
+    "figures a list": '{"version":1,"figures":[],"changes":[]}',
+    "a table a list": '{"version":1,"figures":{"bank":[1]},"changes":[]}',
+    "a row a list": '{"version":1,"figures":{"bank":{"a":[1]}},"changes":[]}',
+    "a cell a list": '{"version":1,"figures":{"bank":{"a":{"net":[1]}}},"changes":[]}',
+    "a cell no number": '{"version":1,"figures":{"bank":{"a":{"net":1e999}}},"changes":[]}',
+    "a cell no text": '{"version":1,"figures":{"bank":{"a":{"net":"\\ud800"}}},"changes":[]}',
+    "a name no text": '{"version":1,"figures":{"bank":{"\\u0000":{"net":1}}},"changes":[]}',
+    "changes a number": '{"version":1,"figures":{},"changes":7}',
+    "a change a number": '{"version":1,"figures":{},"changes":[7]}',
+    "a change lacks": '{"version":1,"figures":{},"changes":[{"table":"bank"}]}',
+    "version a text": '{"version":"1","figures":{},"changes":[]}',
+    "version none": '{"version":null,"figures":{},"changes":[]}',
+    "version below": '{"version":-5,"figures":{},"changes":[]}',
+    "version beyond": f'{{"version":{10**30},"figures":{{}},"changes":[]}}',
+    "version endless": f'{{"version":{"9" * 5000},"figures":{{}},"changes":[]}}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
+def test_a_record_that_somebody_spoilt_is_written_anew_under_a_number_of_its_own(bureau: Any, spoilt: str) -> None:
     bureau.pay("rcb")
     _, folder = written(bureau)
+    first = (folder / "settlement.html").read_bytes()
     (folder / "figures.json").write_text(spoilt)
-    assert written(bureau)[0]["version"] == 1
+    told, _ = written(bureau)
+    assert (told["version"], told["changes"]) == (2, [])
+    assert (folder / "settlement.v1.html").read_bytes() == first
+    assert written(bureau)[0]["version"] == 2
+
+
+@pytest.mark.parametrize("what", ["spoilt", "gone", "from before"])
+def test_a_version_number_is_never_given_twice(bureau: Any, what: str) -> None:
+    _, folder = written(bureau)
+    record = (folder / "figures.json").read_bytes()
+    for version in (2, 3):
+        bureau.pay("rcb")
+        assert written(bureau)[0]["version"] == version
+    third = (folder / "settlement.pdf").read_bytes()
+    (folder / "figures.json").unlink()
+    if what != "gone":
+        (folder / "figures.json").write_bytes(record if what == "from before" else b"{")
+    bureau.pay("rcb")
+    assert written(bureau)[0]["version"] == 4
+    assert (folder / "settlement.v3.pdf").read_bytes() == third
+    bureau.pay("rcb")
+    assert written(bureau)[0]["version"] == 5
 
 
 def test_months_and_years_have_their_folders(bureau: Any) -> None:
