@@ -121,6 +121,9 @@ def print_json(value: object) -> None:
 
 # -- options ----------------------------------------------------------------------------------------------
 
+YEARS: Final = range(1990, 2200)  # of whatever is typed: the days, weeks and years around a date exist too
+
+
 class Date(click.ParamType[int]):
     """A settlement date as YYYY-MM-DD (or YYYYMMDD) → int YYYYMMDD."""
 
@@ -137,6 +140,8 @@ class Date(click.ParamType[int]):
             as_date(int(digits))
         except ValueError:
             self.fail(f"{value!r} is no date; write it as 2026-11-23", param, ctx)
+        if int(digits) // 10_000 not in YEARS:
+            self.fail(f"{value!r} is not in the years {YEARS[0]} to {YEARS[-1]}", param, ctx)
         return int(digits)
 
 

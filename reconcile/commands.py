@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
-from shebao.ledger.commands import DATE, REFUSED, Command, store_of
+from shebao.ledger.commands import DATE, REFUSED, YEARS, Command, store_of
 from shebao.ledger.config import read_dialects, read_settings
 from shebao.ledger.schema import book
 from shebao.ledger.store import Store
@@ -102,7 +102,7 @@ class Month(click.ParamType[int]):
             return value
         year, _, month = value.partition("-")
         plain = all(part.isascii() and part.isdigit() for part in (year, month))
-        if not plain or len(year) != 4 or len(month) != 2 or not (1990 <= int(year) <= 2199 and 1 <= int(month) <= 12):
+        if not plain or len(year) != 4 or len(month) != 2 or not (int(year) in YEARS and 1 <= int(month) <= 12):
             self.fail(f"{value!r} is no month; write it as 2026-11", param, ctx)
         return int(year) * 100 + int(month)
 

@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Connection
 
 import shebao
-from shebao.ledger.commands import DONE, REFUSED, Stop, json_option, print_json
+from shebao.ledger.commands import DONE, REFUSED, YEARS, Stop, json_option, print_json
 from shebao.ledger.day import date_of, time_of
 
 from . import shelf
@@ -27,7 +27,7 @@ from .workdays import read_workdays
 @click.command()
 @date_option("The settlement date. Default: the latest closed date of any bank.")
 @click.option("--month", type=MONTH, help="A month instead of a date.")
-@click.option("--year", type=click.IntRange(1990, 2199), help="A year instead of a date.", metavar="YYYY")
+@click.option("--year", type=click.IntRange(YEARS[0], YEARS[-1]), help="A year instead of a date.", metavar="YYYY")
 @json_option
 @click.pass_obj
 def report(context: Context, date: int | None, month: int | None, year: int | None, as_json: bool) -> int:

@@ -101,6 +101,8 @@ def _checked(value: Any) -> dict[str, Any]:
 
 def _check(table: Any, row: Any, column: Any, *values: Any) -> None:
     """Names are words that can be written, a figure is such words or a number of a size that a database has."""
+    if not all(isinstance(name, str) for name in (table, row, column)):
+        raise TypeError("no name")
     for text in (table, row, column, *(value for value in values if isinstance(value, str))):
         if any(character < " " or "\ud800" <= character <= "\udfff" for character in text):
             raise ValueError("no words")

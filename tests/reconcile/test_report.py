@@ -84,6 +84,25 @@ def test_no_closed_date_and_unknown_dates_are_refused(bureau: Any) -> None:
     assert (done.exit_code, len(done.stderr.splitlines())) == (3, 1)
 
 
+@pytest.mark.parametrize("date", ["0001-01-01", "1989-12-31", "2200-01-01", "9999-12-31"])
+def test_a_date_at_the_end_of_all_dates_is_none(bureau: Any, date: str) -> None:
+    by = ("--bank", "icbc", "--amount", "1", "--reference", "X")
+    for line in (
+        ("report", "--date", date), ("report", "--month", date[:7]), ("report", "--year", date[:4]),
+        ("close", "--bank", "icbc", "--date", date), ("run", "--bank", "icbc", "--date", date),
+        ("exceptions", "--date", date), ("receive", *by, "--received-on", "2026-11-23", "--date", date),
+        ("payback", *by, "--date", "2026-11-23", "--received-on", date),
+    ):  # fmt: skip
+        done = bureau.type(*line)
+        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), (line, done.output)
+
+
+@pytest.mark.parametrize("date", ["1990-01-01", "2199-12-31"])
+def test_the_first_and_the_last_date_that_can_be_typed(bureau: Any, date: str) -> None:
+    for words in (("--date", date), ("--month", date[:7]), ("--year", date[:4])):
+        assert bureau.type("report", *words).exit_code == 3  # no bank has it
+
+
 @pytest.mark.parametrize(
     ("fen", "text"), [(0, "0.00"), (-5, "-0.05"), (123456789, "1,234,567.89"), (-100000, "-1,000.00")]
 )

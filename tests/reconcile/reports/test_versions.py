@@ -90,6 +90,8 @@ SPOILT = {
     "changes a number": '{"version":1,"figures":{},"changes":7}',
     "a change a number": '{"version":1,"figures":{},"changes":[7]}',
     "a change lacks": '{"version":1,"figures":{},"changes":[{"table":"bank"}]}',
+    "a change names a list": '{"version":1,"figures":{},"changes":[{"table":["a"],"row":"a","column":"net",'
+                             '"before":1,"after":2}]}',
     "version a text": '{"version":"1","figures":{},"changes":[]}',
     "version none": '{"version":null,"figures":{},"changes":[]}',
     "version below": '{"version":-5,"figures":{},"changes":[]}',
