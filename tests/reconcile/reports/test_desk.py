@@ -21,6 +21,40 @@ def right(bureau: Any) -> None:
         assert not wrong, (period.label, wrong)
 
 
+def result(bureau: Any, date: int = D) -> dict[str, Any]:
+    told = bureau.told("report", "--date", str(date))
+    (row,) = (one for one in told["tables"]["result"] if one["bank"].endswith("icbc"))
+    return {**row, "version": told["version"]}
+
+
+def test_classes_are_those_of_now(any_bureau: Any) -> None:
+    """What a later date's run explains, it explains in the report of the date before as well; and takes back."""
+    bureau = any_bureau
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.next_day()
+    assert run(bureau)["classes"]["LEDGER_ONLY"] == 1
+    row = result(bureau)
+    assert (row["LEDGER_ONLY"], row["OTHER_DATE"], row["MATCHED"], row["version"]) == (1, 0, 0, 1)
+    line = bureau.our_lines("icbc", D)[0]
+    bureau.close("icbc")
+    bureau.deliver("icbc", D + 1, lambda lines: [line._replace(date=D + 1)])
+    bureau.next_day()
+    assert run(bureau, date=D + 1)["classes"]["OTHER_DATE"] == 1
+    for date, version in ((D, 2), (D + 1, 1)):
+        row = result(bureau, date)
+        assert (row["LEDGER_ONLY"], row["BANK_ONLY"], row["OTHER_DATE"], row["version"]) == (0, 0, 1, version), date
+    assert {name: row for name, row in run(bureau)["classes"].items() if row} == {"OTHER_DATE": 1}
+    bureau.deliver("icbc", D + 1, lambda lines: [])
+    by = ("--operator", "经办甲", "--reason", "重发")
+    asked = ("run", "--bank", "icbc", "--date", str(D + 1), "--replace", *by)
+    approve(bureau, bureau.told(*asked)["id"])
+    run(bureau, date=D + 1)
+    row = result(bureau)
+    assert (row["LEDGER_ONLY"], row["OTHER_DATE"], row["version"]) == (1, 0, 3)
+
+
 def test_every_total_holds_after_every_decision(any_bureau: Any) -> None:
     bureau = any_bureau
     paid = {name: bureau.pay("icbc") for name in ("fine", "lost", "amount", "twice")}
