@@ -102,7 +102,8 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
         if before and is_same:
             one = one._replace(accepted_us=before.accepted_us)
         state, found = _settle(desk, one, before, found, file.lines)
-        for other in sorted(found.dates(date) - {date}):
+        beside = {row.ledger_date for row in found.rows if row.ledger_date}  # a run that was cut off did not count them
+        for other in sorted((found.dates(date) | beside) - {date}):
             _count_again(desk, book_id, other)
     settled = sum(row.state == "CLOSED" for row in found.changes.changed)
     new = sum(row.state == "OPEN" for row in found.changes.new)

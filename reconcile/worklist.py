@@ -86,7 +86,8 @@ def _repeated(
     rows = [{k: bank[key][k] for k in keys} for key in twice.iter_rows()]
     lines = pl.DataFrame(rows, schema=dict.fromkeys(keys, pl.String))
     found = ledger.join(lines.unique(), on=keys, how="semi")
-    return {_known_as(row): row for row in found.iter_rows(named=True)}
+    in_order = found.sort("date", "line", descending=True)  # whichever date is run: the first of them tells
+    return {_known_as(row): row for row in in_order.iter_rows(named=True)}
 
 
 def _known_as(line: Mapping[str, Any]) -> tuple[object, ...]:

@@ -117,7 +117,8 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
     purse, key = world.purse, (bank, day)
     world.cases.read(bank, False)
     digest = "" if bad else digest_of(path)
-    taken = purse.replacing.get(key) or (purse.files[key].digest if key in purse.files else digest)
+    replacing = purse.replacing.get(key, "")
+    taken = replacing or (purse.files[key].digest if key in purse.files else digest)
     good = not bad and digest == taken
     told = _run(world, bank, day, world.random.random() < 0.35)
     if told in ("died", "failed"):
@@ -126,7 +127,9 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
         world.cases.read(bank, True)
         again = _run(world, bank, day, False)
         told = again if again != "failed" else told
-    if (told == "refused") == good and told != "failed":
+    if purse.replacing.get(key, "") != replacing and told == "refused":
+        world.model.ways["run overtaken by a replacement"] += 1
+    elif (told == "refused") == good and told != "failed":
         right = "good" if good else "not to be taken"
         world.judge.fault(f"a file of {bank} for {day} was {right}: the run said {told}")
     accepted, replaced_by = _accepted(world, bank, day)
@@ -144,7 +147,7 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
 def _hold(world: Bureau, bank: str, day: Date, told: str) -> None:
     """What must hold after a run, of every date of the bank."""
     purse, model = world.purse, world.model
-    world.cases.read(bank, told != "refused")
+    world.cases.read(bank, True)  # what was carried may be open again, whatever became of the file
     if told not in ("refused", "failed", "died"):
         if told != purse.state(bank, day):
             world.judge.fault(f"{day} of {bank} is {told} after its run, by the model {purse.state(bank, day)}")
