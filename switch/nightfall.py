@@ -110,9 +110,13 @@ class Nightfall:
     def _know_open_dates(self, result: object) -> None:
         if isinstance(result, Mapping):
             self._reading = False
-            self._open.update((bank, date) for bank, date in result.items() if bank in self._banks)
+            known = {bank: date for bank, date in result.items() if bank in self._banks}
+            made = [bank for bank, date in known.items() if date > self._open.get(bank, date)]
+            self._open.update(known)
             self._busy.clear()
             self.tick()
+            for bank in made:  # and the answer was lost
+                self.closed(bank)
         else:
             self._log.warning("open dates not read, trying again", fault=result)
             self._clock.callLater(RETRY_S, self._read_open_dates)

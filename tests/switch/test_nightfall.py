@@ -106,6 +106,16 @@ def test_a_store_that_is_away_is_asked_again(started):
     assert started.open == {"rcb": 20261124, "boc": 20261124}
 
 
+def test_a_cut_over_that_was_made_though_its_answer_was_lost_has_its_file_written(started):
+    """Found by the world (1199): a commit in doubt, and then a fault of our own when it was asked again."""
+    started.filed.clear()
+    started.code = "none"
+    started.at(20261123_230000)
+    started.open["rcb"] = 20261124
+    started.clock.advance(RETRY_S)
+    assert started.filed == ["rcb"]
+
+
 def test_a_file_that_could_not_be_written_is_tried_again(started):
     started.faults = [OSError("disk full")]
     started.at(20261123_230000)
