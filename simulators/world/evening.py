@@ -25,7 +25,7 @@ from .audit import as_written
 from .bureau import Bureau
 from .cases import Asked
 from .passbook import content
-from .purse import File
+from .purse import File, Purse
 from .reactor import ProcessDied
 from .terminal import Terminal
 
@@ -117,9 +117,7 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
     purse, key = world.purse, (bank, day)
     world.cases.read(bank, False)
     digest = "" if bad else digest_of(path)
-    replacing = purse.replacing.get(key, "")
-    taken = replacing or (purse.files[key].digest if key in purse.files else digest)
-    good = not bad and digest == taken
+    good = not bad and _is_taken(purse, key, digest)
     told = _run(world, bank, day, world.random.random() < 0.35)
     if told in ("died", "failed"):
         world.model.ways["run died" if told == "died" else "run in trouble"] += 1
@@ -127,8 +125,10 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
         world.cases.read(bank, True)
         again = _run(world, bank, day, False)
         told = again if again != "failed" else told
-    if purse.replacing.get(key, "") != replacing and told == "refused":
+    still = not bad and _is_taken(purse, key, digest)
+    if still != good:  # somebody approved a replacement meanwhile, and the run saw it or saw it not
         world.model.ways["run overtaken by a replacement"] += 1
+        good = told != "refused"
     elif (told == "refused") == good and told != "failed":
         right = "good" if good else "not to be taken"
         world.judge.fault(f"a file of {bank} for {day} was {right}: the run said {told}")
@@ -142,6 +142,11 @@ def run(world: Bureau, bank: str, day: Date, lines: list[StatementLine], path: P
     if told == "refused":
         world.model.ways["run refused"] += 1
     _hold(world, bank, day, told)
+
+
+def _is_taken(purse: Purse, key: tuple[str, Date], digest: str) -> bool:
+    """Whether a run has to take a file of this digest."""
+    return digest == (purse.replacing.get(key) or (purse.files[key].digest if key in purse.files else digest))
 
 
 def _hold(world: Bureau, bank: str, day: Date, told: str) -> None:
