@@ -91,7 +91,7 @@ class Figures(NamedTuple):
     cube: pl.DataFrame
     minutes: pl.DataFrame
     start_min: int  # minute of the day at which the first quarter begins: the cut-over's, or just after
-    comparisons: list[tuple[Span, Line]]
+    comparisons: list[tuple[Span, Line | None]]  # None: no bank has such a date
     dues: list[money.Due]  # every date up to the period's last
     statements: list[money.Statement]
     accounts: list[money.Account]
@@ -190,11 +190,14 @@ def worklist(found: Sequence[Any], period: Period, today: int) -> Worklist:
     )  # fmt: skip
 
 
-def comparisons(conn: Connection, books: Sequence[int], spans: Sequence[Span]) -> list[tuple[Span, Line]]:
+def comparisons(
+    conn: Connection, books: Sequence[int], spans: Sequence[Span]
+) -> list[tuple[Span, Line | None]]:  # fmt: skip
     """Each span's totals, of all books together."""
     since, until = min(one.since for one in spans), max(one.until for one in spans)
-    found = [DateRow._make(r) for book in books for r in rows(conn, "days", book=book, since=since, until=until)]
-    return [(one, total(day.line for day in found if one.since <= day.date <= one.until)) for one in spans]
+    days = [DateRow._make(r) for book in books for r in rows(conn, "days", book=book, since=since, until=until)]
+    found = [(one, [day.line for day in days if one.since <= day.date <= one.until]) for one in spans]
+    return [(one, total(its) if its else None) for one, its in found]
 
 
 def blocking(figures: Figures) -> dict[str, list[Row]]:
