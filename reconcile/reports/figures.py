@@ -60,6 +60,21 @@ class Worklist(NamedTuple):
     oldest_days: int
 
 
+class Ruled(NamedTuple):
+    """What two people decided (`queries`, decisions)."""
+
+    date: int
+    exception_id: int  # 0: it is about funds, or a file
+    proposal_id: int
+    action: str
+    fen: int
+    maker: str
+    checker: str
+    at_us: int
+    maker_reason: str
+    checker_reason: str
+
+
 class BankPart(NamedTuple):
     """One bank in the period. `days` empty: it has no such date; `is_open`: nor is the period over for it."""
 
@@ -77,6 +92,7 @@ class BankPart(NamedTuple):
     seal_date: int
     restored: list[tuple[int, str]]  # the books came back from a backup: when, and the next receipt
     is_open: bool
+    decisions: list[Ruled]
 
     @property
     def totals(self) -> Totals:
@@ -167,6 +183,7 @@ def bank_part(conn: Connection, key: str, name: str, book_id: int, period: Perio
         seal[0].seal.hex() if seal else "", seal[0].date if seal else 0,
         [(row.at_us, row.original_text) for row in rows(conn, "restores", book=book_id, first=first, last=last)],
         book is None or book.open_date <= period.until,
+        [Ruled._make(row) for row in rows(conn, "decisions", book=book_id, first=first, last=last)],
     )  # fmt: skip
 
 

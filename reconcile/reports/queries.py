@@ -117,6 +117,16 @@ GROUP BY date, item_class, state, decided_date
 ORDER BY date, item_class, state, decided_date
 """,
     ),
+    "decisions": Query(
+        "What two people decided in the period: who asked, who approved, why. Its id: the exception's, else its own.",
+        """
+SELECT e.date, r.exception_id, r.proposal_id, r.action, e.amount, r.maker, e.operator AS checker, e.at_us,
+       r.maker_reason, e.reason AS checker_reason
+FROM ruling r JOIN event e ON e.book_id = r.book_id AND e.seq = r.seq
+WHERE r.book_id = :book AND r.seq > :first AND r.seq <= :last
+ORDER BY r.seq
+""",
+    ),
     "dues": Query(
         "Money of each date up to the period's last: due (net + moved + corrections), received, when the last came.",
         """

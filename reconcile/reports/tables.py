@@ -40,8 +40,9 @@ def tables(figures: Figures) -> list[Table]:
     course, owed = ([], []) if f.period.unit == DAY else ([_course(f)], [money_tables.owed(f)])
     return [
         _by_bank(f), *course, _quarters(f), _by_type(f), _by_bank_and_type(f), _by_channel(f), _by_branch(f),
-        _by_office(f), _corrections(f), _results(f), _worklist(f), _exceptions(f), *owed, money_tables.money(f),
-        money_tables.statement(f), money_tables.differences(f), _comparison(f), _accounts(f), _checks(f), _seals(f),
+        _by_office(f), _corrections(f), _decisions(f), _results(f), _worklist(f), _exceptions(f), *owed,
+        money_tables.money(f), money_tables.statement(f), money_tables.differences(f), _comparison(f), _accounts(f),
+        _checks(f), _seals(f),
     ]  # fmt: skip
 
 
@@ -140,6 +141,28 @@ def _corrections(f: Figures) -> Table:
         for kind, (number, funds, aside) in corrections(f.cube).items()
     ]
     return Table("correction", "更正明细", "Corrections by kind, yuan", columns, rows, total=True)
+
+
+def _decisions(f: Figures) -> Table:
+    """Who asked and who approved: names beside the sum above, and the decisions that move no money."""
+    columns = (
+        Column("id", "编号", "id", CODE), Column("action", "处理", "action"),
+        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("maker", "经办", "maker", aside=True),
+        Column("checker", "复核", "checker", aside=True), Column("time", "复核时间", "approved", CODE, aside=True),
+        Column("reason", "经办理由／复核理由", "reasons of both", aside=True),
+    )  # fmt: skip
+    rows = [
+        (
+            f"{part.bank}-{one.exception_id or one.proposal_id}", Text(words.ACTIONS.get(one.action, ""), one.action),
+            one.fen, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
+            Text(f"{one.maker_reason}／{one.checker_reason}"),
+        )
+        for part in f.banks for one in part.decisions
+    ]  # fmt: skip
+    note = "本期记账的全部双人处理，含结转、不入账与收付款。 All that two people decided in the period."
+    if len(rows) > SHOWN + 1:
+        note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
+    return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)
 
 
 def _quarters(f: Figures) -> Table:

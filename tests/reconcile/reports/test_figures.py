@@ -113,6 +113,23 @@ def test_a_date_has_one_state_in_a_report(bureau: Any) -> None:
     assert told["result"] == told["money"] == ["有差异", *["已日切，未对账"] * 3]
 
 
+def test_who_decided_is_told_by_name(bureau: Any) -> None:
+    everything(bureau)
+    made = report(bureau)
+    (table,) = (one for one in made.tables if one.key == "decision")
+    found = [(row[0], row[2], row[3].chinese, row[4].chinese) for row in table.rows]
+    assert ("rcb-1", 2500, "张经办", "李复核") in found and len(found) == 9
+
+
+def test_a_long_list_of_decisions_is_cut_and_says_so(bureau: Any) -> None:
+    desk = Desk(bureau)
+    for _ in range(45):
+        desk.decide("boc", "swept", [("treasury:170", "special:boc", 3000)])
+    (table,) = (one for one in report(bureau).tables if one.key == "decision")
+    assert len(table.rows) == 45 and "全部见 XLSX" in table.note
+    assert table.folded().rows[-1][0].chinese == "其余 5 行，见 XLSX"
+
+
 def test_a_due_is_explained_in_its_row(bureau: Any) -> None:
     everything(bureau)
     made = report(bureau)

@@ -106,11 +106,19 @@ def _money(auditor: Auditor, tables: dict[str, Any]) -> None:
     for bank in BANKS:
         for row in auditor.ask("dues", bank):
             (told,) = (one for one in tables["money"] if one["bank"].endswith(bank) and one["date"] == row.date)
+            assert (told["file_net"], told["moved"], told["corrections"]) == (row.net, row.moved, row.corrections)
             assert told["due"] == row.net + row.moved + row.corrections and told["received"] == row.received
         lines = [(f"{bank}-{row.id}", row.fen) for row in auditor.ask("differences", bank)]
         files = auditor.ask("files", bank)
         told_lines = [(row["id"], row["fen"]) for row in tables["difference"] if row["id"].startswith(bank)]
         assert told_lines == (lines if files else [])
+        decided = [(f"{bank}-{row.exception_id or row.proposal_id}", row.amount, row.maker, row.checker)
+                   for row in auditor.ask("decisions", bank)]  # fmt: skip
+        told_decisions = [
+            tuple(row[key] for key in ("id", "amount", "maker", "checker"))
+            for row in tables["decision"] if row["id"].startswith(f"{bank}-")
+        ]  # fmt: skip
+        assert told_decisions == decided != []
         (work,) = (row for row in tables["worklist"] if row["bank"].endswith(bank))
         assert work["new"] == sum(row.number for row in auditor.ask("exceptions", bank) if row.date == D)
     sides: dict[str, list[int]] = {}
