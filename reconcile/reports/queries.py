@@ -110,7 +110,8 @@ ORDER BY d.date
     "exceptions": Query(
         "Exceptions by date, class and state, with the date of their decision: new, solved, open, carried, oldest.",
         """
-SELECT date, item_class, state, decided_date, COUNT(*) AS number, MIN(id) AS id, MIN(opened_us) AS opened_us
+SELECT date, item_class, state, decided_date, COUNT(*) AS number, MIN(id) AS id, MIN(opened_us) AS opened_us,
+       CAST(SUM(amount) AS BIGINT) AS fen
 FROM exception
 WHERE book_id = :book AND date <= :until AND item_class <> 'OTHER_DATE'
 GROUP BY date, item_class, state, decided_date
