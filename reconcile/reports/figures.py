@@ -60,6 +60,21 @@ class Worklist(NamedTuple):
     oldest_days: int
 
 
+class Ruled(NamedTuple):
+    """What two people decided (`queries`, decisions)."""
+
+    date: int
+    exception_id: int  # 0: it is about funds, or a file
+    proposal_id: int
+    action: str
+    fen: int
+    maker: str
+    checker: str
+    at_us: int
+    maker_reason: str
+    checker_reason: str
+
+
 class BankPart(NamedTuple):
     """One bank in the period. `days` empty: it has no such date; `is_open`: nor is the period over for it."""
 
@@ -77,6 +92,7 @@ class BankPart(NamedTuple):
     seal_date: int
     restored: list[tuple[int, str]]  # the books came back from a backup: when, and the next receipt
     is_open: bool
+    decisions: list[Ruled]
 
     @property
     def totals(self) -> Totals:
@@ -91,7 +107,7 @@ class Figures(NamedTuple):
     cube: pl.DataFrame
     minutes: pl.DataFrame
     start_min: int  # minute of the day at which the first quarter begins: the cut-over's, or just after
-    comparisons: list[tuple[Span, Line]]
+    comparisons: list[tuple[Span, Line | None]]  # None: no bank has such a date
     dues: list[money.Due]  # every date up to the period's last
     statements: list[money.Statement]
     accounts: list[money.Account]
@@ -167,6 +183,7 @@ def bank_part(conn: Connection, key: str, name: str, book_id: int, period: Perio
         seal[0].seal.hex() if seal else "", seal[0].date if seal else 0,
         [(row.at_us, row.original_text) for row in rows(conn, "restores", book=book_id, first=first, last=last)],
         book is None or book.open_date <= period.until,
+        [Ruled._make(row) for row in rows(conn, "decisions", book=book_id, first=first, last=last)],
     )  # fmt: skip
 
 
@@ -190,11 +207,14 @@ def worklist(found: Sequence[Any], period: Period, today: int) -> Worklist:
     )  # fmt: skip
 
 
-def comparisons(conn: Connection, books: Sequence[int], spans: Sequence[Span]) -> list[tuple[Span, Line]]:
+def comparisons(
+    conn: Connection, books: Sequence[int], spans: Sequence[Span]
+) -> list[tuple[Span, Line | None]]:  # fmt: skip
     """Each span's totals, of all books together."""
     since, until = min(one.since for one in spans), max(one.until for one in spans)
-    found = [DateRow._make(r) for book in books for r in rows(conn, "days", book=book, since=since, until=until)]
-    return [(one, total(day.line for day in found if one.since <= day.date <= one.until)) for one in spans]
+    days = [DateRow._make(r) for book in books for r in rows(conn, "days", book=book, since=since, until=until)]
+    found = [(one, [day.line for day in days if one.since <= day.date <= one.until]) for one in spans]
+    return [(one, total(its) if its else None) for one, its in found]
 
 
 def blocking(figures: Figures) -> dict[str, list[Row]]:

@@ -36,9 +36,21 @@ class Due(NamedTuple):
     bank: str
     date: int
     state: str
-    due: int
+    net: int  # of our detail file
+    moved: int  # items of other dates that the bank lists here, less those of it that the bank lists elsewhere
+    corrections: int
     received: int
     days_late: int
+    compared: bool  # a file of the bank is accepted
+
+    @property
+    def due(self) -> int:
+        return self.net + self.moved + self.corrections
+
+    @property
+    def told_state(self) -> str:
+        """The one state that a report has for it: as in the books, or that it was compared and does not agree."""
+        return "DIFFERS" if self.state == "CLOSED" and self.compared else self.state
 
     @property
     def missing(self) -> int:
@@ -107,10 +119,12 @@ class Voucher(NamedTuple):
 def dues(conn: Connection, bank: str, book_id: int, until: int, days_late: DaysLate) -> list[Due]:
     """Every date of a bank up to `until`, the oldest first."""
     found = []
+    files = {row.date for row in rows(conn, "files", book=book_id, since=0, until=until)}
     for row in rows(conn, "dues", book=book_id, until=until):
         due, received = row.net + row.moved + row.corrections, row.received
         late = days_late(row.date, due, due - received, row.came) if row.state != "OPEN" else 0
-        found.append(Due(bank, row.date, row.state, due, received, late))
+        parts = row.net, row.moved, row.corrections
+        found.append(Due(bank, row.date, row.state, *parts, received, late, row.date in files))
     return found
 
 

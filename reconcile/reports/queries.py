@@ -110,11 +110,22 @@ ORDER BY d.date
     "exceptions": Query(
         "Exceptions by date, class and state, with the date of their decision: new, solved, open, carried, oldest.",
         """
-SELECT date, item_class, state, decided_date, COUNT(*) AS number, MIN(id) AS id, MIN(opened_us) AS opened_us
+SELECT date, item_class, state, decided_date, COUNT(*) AS number, MIN(id) AS id, MIN(opened_us) AS opened_us,
+       CAST(SUM(amount) AS BIGINT) AS fen
 FROM exception
 WHERE book_id = :book AND date <= :until AND item_class <> 'OTHER_DATE'
 GROUP BY date, item_class, state, decided_date
 ORDER BY date, item_class, state, decided_date
+""",
+    ),
+    "decisions": Query(
+        "What two people decided in the period: who asked, who approved, why. Its id: the exception's, else its own.",
+        """
+SELECT e.date, r.exception_id, r.proposal_id, r.action, e.amount, r.maker, e.operator AS checker, e.at_us,
+       r.maker_reason, e.reason AS checker_reason
+FROM ruling r JOIN event e ON e.book_id = r.book_id AND e.seq = r.seq
+WHERE r.book_id = :book AND r.seq > :first AND r.seq <= :last
+ORDER BY r.seq
 """,
     ),
     "dues": Query(

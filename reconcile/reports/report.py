@@ -53,29 +53,29 @@ class Report(NamedTuple):
         minute, most = self.figures.peak
         return [
             (Text("缴费笔数", "payments"), f"{total.payments:,}"),
-            (Text("缴费金额,元", "collected"), money(total.payments_fen)),
-            (Text("净额,元", "net"), money(total.net)),
-            (Text("最忙一分钟", "peak minute"), f"{minute} · {most:,}" if most else "—"),
+            (Text("缴费金额，元", "collected"), money(total.payments_fen)),
+            (Text("净额，元", "net"), money(total.net)),
+            (Text("最忙一分钟", "peak minute"), f"{minute} · {most:,} 笔" if most else "—"),
         ]
 
     @property
     def says(self) -> list[Text]:
         """What it says of itself, at its foot."""
         lines = [
-            Text(f"版本 {self.version},截至 {words.stamp(self.as_of)}", f"version {self.version}, as of (CST)"),
-            Text("编制时所见末笔账簿事件:" + self.seen, "last journal event seen, by bank"),
+            Text(f"版本 {self.version}，截至 {words.stamp(self.as_of)}", f"version {self.version}, as of (CST)"),
+            Text("编制时所见末笔账簿事件：" + self.seen, "last journal event seen, by bank"),
         ]
         for one in self.figures.banks:
             lines += [
                 Text(
-                    f"{one.name} {one.bank}:账簿于 {words.moment(at_us)} 由备份恢复,其后收据序号从 {serial} 起,"
+                    f"{one.name} {one.bank}：账簿于 {words.moment(at_us)} 由备份恢复，其后收据序号从 {serial} 起，"
                     "此前丢失的交易以银行对账文件为准",
                     "books restored from a backup; what was lost comes back from the bank's file",
                 )
                 for at_us, serial in one.restored
             ]  # fmt: skip
         if self.declared:
-            lines.append(Text("经办人身份为自报,未经系统核验", "operators are as declared"))
+            lines.append(Text("经办人身份为自报，未经系统核验", "operators are as declared"))
         return [*lines, Text(f"社保缴费交换平台 {self.program}", "Shebao Switch")]
 
     @property

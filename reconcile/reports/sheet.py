@@ -63,7 +63,7 @@ class Table(NamedTuple):
         if not self.shown or len(self.rows) <= self.shown + 1:
             return self
         rest = self._replace(rows=self.rows[self.shown :]).totals()
-        name = Text(f"其余 {len(self.rows) - self.shown:,} 行,见 XLSX", "the rest")
+        name = Text(f"其余 {len(self.rows) - self.shown:,} 行，见 XLSX", "the rest")
         return self._replace(rows=[*self.rows[: self.shown], (name, *(_blank(value) for value in rest[1:]))])
 
     def figures(self) -> Iterator[tuple[str, str, Any]]:

@@ -7,38 +7,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
+
+import polars as pl
 
 from shebao.ledger.day import time_of
 
 from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, iso
-from . import words
+from . import money_tables, words
 from .chart import clock
 from .cube import SUSPENSE, Line, corrections, lines, total
-from .figures import BankPart, Figures
+from .figures import Figures
+from .money_tables import SHOWN, bank_text
 from .periods import DAY, YEAR
 from .sheet import CODE, COUNT, DATE, MONEY, NONE, Column, Table, Text
 from .verdict import checks
 
 BRANCHES: Final = 20  # the busiest, the rest as one row
-SHOWN: Final = 40  # rows of a list on page and paper
 MEASURES: Final = (
     Column("payments", "缴费笔数", "no.", COUNT), Column("payments_fen", "缴费金额", "payments", MONEY),
     Column("reversals", "冲正笔数", "no.", COUNT), Column("reversals_fen", "冲正金额", "reversals", MONEY),
     Column("corrections", "更正笔数", "no.", COUNT), Column("corrections_fen", "更正金额", "corrections", MONEY),
     Column("net", "净额", "net", MONEY, sums=((1, 2), (-1, 4), (1, 6))),
 )  # fmt: skip
-PARTS: Final = "笔数按险种分项计,一张缴费单可有多项。 Counts are insurance parts: a bill has one or more."
+NONE_OF_IT: Final = (None,) * len(MEASURES)
+PARTS: Final = "笔数按险种分项计，一张缴费单可有多项。 Counts are insurance parts: a bill has one or more."
 
 
 def tables(figures: Figures) -> list[Table]:
     """All of them."""
     f = figures
-    course, owed = ([], []) if f.period.unit == DAY else ([_course(f)], [_owed(f)])
+    course, owed = ([], []) if f.period.unit == DAY else ([_course(f)], [money_tables.owed(f)])
     return [
         _by_bank(f), *course, _quarters(f), _by_type(f), _by_bank_and_type(f), _by_channel(f), _by_branch(f),
-        _by_office(f), _corrections(f), _results(f), _worklist(f), _exceptions(f), *owed, _money(f), _statement(f),
-        _differences(f), _comparison(f), _accounts(f), _checks(f), _seals(f),
+        _by_office(f), _corrections(f), _decisions(f), _results(f), _worklist(f), _exceptions(f), *owed,
+        money_tables.money(f), money_tables.statement(f), money_tables.differences(f), _comparison(f), _accounts(f),
+        _checks(f), _seals(f),
     ]  # fmt: skip
 
 
@@ -48,10 +52,6 @@ def _measured(
 ) -> Table:  # fmt: skip
     cells = [(name, *line, line.net) for name, line in rows]
     return Table(key, chinese, english, (first, *MEASURES), cells, total=True, note=note, shown=shown)
-
-
-def _bank(one: BankPart) -> Text:
-    return Text(one.name, one.bank)
 
 
 def _named(names: Mapping[str, tuple[str, str]], key: str) -> Text:
@@ -65,8 +65,11 @@ def _named(names: Mapping[str, tuple[str, str]], key: str) -> Text:
 
 def _by_bank(f: Figures) -> Table:
     found = lines(f.cube, "bank")
-    rows = [(_bank(one), found.get((one.bank,), Line())) for one in f.banks]
-    note = "净额 = 缴费 - 冲正 + 更正;更正由双人决定:补记、入账、退回、冲回、退费。 Decided by two people."
+    rows = [(bank_text(one), found.get((one.bank,), Line())) for one in f.banks]
+    note = "净额 = 缴费 - 冲正 + 更正；更正由双人决定：补记、入账、退回、冲回、退费。 Decided by two people."
+    again = f.cube.filter(pl.col("kind") == "unvoid")["acts"].sum()
+    if again:
+        note += f" 缴费笔数含撤销的冲正 {again:,} 笔。 Payments with {again:,} reversed voids."
     return _measured("bank", "各银行", "By bank, yuan", Column("bank", "银行", "bank"), rows, note)
 
 
@@ -121,7 +124,7 @@ def _by_office(f: Figures) -> Table:
     found = sorted(
         lines(f.cube, "office").items(), key=lambda item: (item[0][0] == SUSPENSE, -item[1].payments_fen, item[0])
     )
-    names = {SUSPENSE: Text("挂账,无缴费单", "suspense, no bill"), "": Text("未注明", "not told")}
+    names = {SUSPENSE: Text("挂账，无缴费单", "suspense, no bill"), "": Text("未注明", "not told")}
     rows = [(names.get(office) or Text(office), line) for (office,), line in found]
     column = Column("office", "机构", "office")
     return _measured("office", "各开单机构", "By issuing office, yuan", column, rows, shown=SHOWN)
@@ -140,6 +143,28 @@ def _corrections(f: Figures) -> Table:
     return Table("correction", "更正明细", "Corrections by kind, yuan", columns, rows, total=True)
 
 
+def _decisions(f: Figures) -> Table:
+    """Who asked and who approved: names beside the sum above, and the decisions that move no money."""
+    columns = (
+        Column("id", "编号", "id", CODE), Column("action", "处理", "action"),
+        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("maker", "经办", "maker", aside=True),
+        Column("checker", "复核", "checker", aside=True), Column("time", "复核时间", "approved", CODE, aside=True),
+        Column("reason", "经办理由／复核理由", "reasons of both", aside=True),
+    )  # fmt: skip
+    rows = [
+        (
+            f"{part.bank}-{one.exception_id or one.proposal_id}", Text(words.ACTIONS.get(one.action, ""), one.action),
+            one.fen, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
+            Text(f"{one.maker_reason}／{one.checker_reason}"),
+        )
+        for part in f.banks for one in part.decisions
+    ]  # fmt: skip
+    note = "本期记账的全部双人处理，含结转、不入账与收付款。 All that two people decided in the period."
+    if len(rows) > SHOWN + 1:
+        note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
+    return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)
+
+
 def _quarters(f: Figures) -> Table:
     columns = (
         Column("quarter", "时刻", "from"), Column("payments", "笔数", "payments", COUNT),
@@ -147,7 +172,7 @@ def _quarters(f: Figures) -> Table:
     )  # fmt: skip
     rows = [(Text(clock(f.start_min, q)), number, fen) for q, (number, fen) in enumerate(f.quarters)]
     minute, most = f.peak
-    note = f"最忙一分钟 peak minute: {minute},{most:,} 笔 payments。" if most else ""
+    note = f"最忙一分钟 peak minute: {minute}，{most:,} 笔 payments。" if most else ""
     return Table(
         "quarter", "每刻钟缴费", "Payments and yuan per quarter of an hour, by transaction time", columns, rows,
         total=True, note=note, drawn="instead",
@@ -157,11 +182,10 @@ def _quarters(f: Figures) -> Table:
 # -- reconciliation and exceptions -----------------------------------------------------------------------------------
 
 
-def state_of(one: BankPart, accepted: bool) -> Text:
-    """Of one date its state, or that it was run and does not agree; of a longer time the least advanced."""
-    states = [day.state for day in one.days]
-    state = min(states, key=list(words.STATES).index) if states else ""
-    return Text(*words.STATES["DIFFERS" if state == "CLOSED" and accepted else state])
+def state_of(f: Figures, bank: str) -> Text:
+    """Of one date its state, of a longer time the least advanced, in the words of `money_tables`."""
+    states = [due.told_state for due in f.dues if due.bank == bank and due.date >= f.period.since]
+    return Text(*words.STATES[min(states, key=list(words.STATES).index) if states else ""])
 
 
 def _results(f: Figures) -> Table:
@@ -175,7 +199,7 @@ def _results(f: Figures) -> Table:
         closed = one.days[-1].closed_us if one.days else None
         told = [found.classes.get(key, 0) if found.accepted else None for key in words.CLASSES]
         rows.append((
-            _bank(one), state_of(one, 0 < found.accepted == found.dates),
+            bank_text(one), state_of(f, one.bank),
             time_of(closed).strftime("%m-%d %H:%M:%S") if closed else NONE, found.accepted, *told,
         ))  # fmt: skip
     complete = all(one.accepted == one.dates for one in f.statements)
@@ -195,7 +219,7 @@ def _worklist(f: Figures) -> Table:
     rows = []
     for one in f.banks:
         *counts, oldest, days = one.worklist
-        rows.append((_bank(one), *counts, one.older, oldest, days if oldest else None))
+        rows.append((bank_text(one), *counts, one.older, oldest, days if oldest else None))
     return Table("worklist", "差异概况", "Exceptions: new, solved, open, oldest", columns, rows, total=True)
 
 
@@ -210,12 +234,13 @@ def _exceptions(f: Figures) -> Table:
     rows = [
         (
             f"{one.bank}-{row.id}", Text(CHINESE[row.item_class], row.item_class),
-            Text(*words.EXCEPTION_STATES[row.state]), row.bill, words.time_text(row.trace), *sides(row),
-            Text(*PROPOSALS[row.item_class][1:]),
+            words.state_of_exception(row.item_class, row.state), row.bill, words.time_text(row.trace), *sides(row),
+            Text(words.full_width(PROPOSALS[row.item_class][1]), PROPOSALS[row.item_class][2]),
         )
         for one in f.banks for row in one.exceptions
     ]  # fmt: skip
-    return Table("exception", "待处理差异", "Exceptions of this period, yuan", columns, rows, shown=SHOWN)
+    name = Text("未了差异（含结转、挂账）", "Exceptions not closed: open, carried, suspense; yuan")
+    return Table("exception", *name, columns, rows, shown=SHOWN)
 
 
 def sides(row: Row) -> tuple[int | None, int | None]:
@@ -224,81 +249,6 @@ def sides(row: Row) -> tuple[int | None, int | None]:
         return row.amount, None
     ledger, bank = (int(json.loads(side)["amount"]) if side else None for side in (row.ledger_json, row.bank_json))
     return ledger, bank
-
-
-def _owed(f: Figures) -> Table:
-    """Of a month or year, by bank."""
-    columns = (
-        Column("bank", "银行", "bank"), Column("due", "应划", "due", MONEY),
-        Column("received", "已划", "received", MONEY),
-        Column("missing", "未划", "missing", MONEY, sums=((1, 1), (-1, 2))),
-        Column("dates", "未划清日数", "dates not settled", COUNT),
-    )  # fmt: skip
-    rows: list[tuple[Any, ...]] = []
-    for one in f.banks:
-        dues = [due for due in f.dues if due.bank == one.bank and due.date >= f.period.since]
-        due, received = sum(d.due for d in dues), sum(d.received for d in dues)
-        rows.append((_bank(one), due, received, due - received, sum(d.missing != 0 for d in dues)))
-    return Table("owed", "资金划拨合计", "Money due and received of the period, yuan", columns, rows, total=True)
-
-
-def _money(f: Figures) -> Table:
-    """The period's dates, and whatever is still missing of earlier ones."""
-    columns = (
-        Column("bank", "银行", "bank"), Column("date", "结算日", "date", DATE, names=True),
-        Column("state", "状态", "state"), Column("due", "应划", "due", MONEY),
-        Column("received", "已划", "received", MONEY),
-        Column("missing", "未划", "missing", MONEY, sums=((1, 3), (-1, 4))),
-        Column("days_late", "逾期天数", "days late", COUNT, adds_up=False, aside=True),
-    )  # fmt: skip
-    names = {one.bank: _bank(one) for one in f.banks}
-    wanted = [
-        due for due in f.dues
-        if (due.missing and due.state != "OPEN") or (f.period.unit == DAY and due.date == f.period.since)
-    ]  # fmt: skip
-    rows = [
-        (names[d.bank], d.date, Text(*words.STATES[d.state]), d.due, d.received, d.missing, d.days_late)
-        for d in wanted
-    ]  # fmt: skip
-    note = "往期未划清者一并列出,负数为多划。 Earlier dates while money is missing; negative: over."
-    name = Text("资金划拨", "Money due and received by date, yuan")
-    return Table("money", *name, columns, rows, total=True, note=note, shown=SHOWN)
-
-
-def _statement(f: Figures) -> Table:
-    columns = (
-        Column("bank", "银行", "bank"), Column("due", "应划", "due", MONEY),
-        Column("differences", "未了差异", "differences", MONEY),
-        Column("explained", "调节后", "explained", MONEY, sums=((1, 1), (1, 2))),
-        Column("bank_net", "银行净额", "bank's net", MONEY),
-        Column("rest", "应为零", "must be 0", MONEY, sums=((1, 4), (-1, 3))),
-        Column("files", "文件", "files", COUNT),
-    )  # fmt: skip
-    rows: list[tuple[Any, ...]] = []
-    for part, one in zip(f.banks, f.statements, strict=True):
-        if not one.accepted:
-            rows.append((_bank(part), None, None, None, None, None, 0))
-            continue
-        between = sum(line.fen for line in one.differences)
-        rows.append((_bank(part), one.due, between, one.due + between, one.net, one.rest, one.accepted))
-    note = "只列已接受银行文件的结算日。 Dates whose bank file is accepted; a dash: the file is awaited."
-    return Table("statement", "余额调节表", "Reconciliation statement, yuan", columns, rows, total=True, note=note)
-
-
-def _differences(f: Figures) -> Table:
-    columns = (
-        Column("id", "编号", "id", CODE), Column("date", "结算日", "date", DATE, names=True),
-        Column("of_date", "差异日", "arose", DATE, aside=True), Column("class", "类别", "class", aside=True),
-        Column("state", "状态", "state"), Column("bill", "缴费单", "bill", CODE, aside=True),
-        Column("fen", "银行多于应划", "bank's net over due", MONEY),
-    )  # fmt: skip
-    rows = [
-        (f"{d.bank}-{d.id}", d.date, d.of_date, Text(CHINESE[d.item_class], d.item_class),
-         Text(*words.EXCEPTION_STATES[d.state]), d.bill, d.fen)
-        for one in f.statements for d in one.differences
-    ]  # fmt: skip
-    name = Text("余额调节表之差异", "Its lines: open, or left unbooked, yuan")
-    return Table("difference", *name, columns, rows, total=True, shown=SHOWN)
 
 
 # -- the whole -------------------------------------------------------------------------------------------------------
@@ -310,9 +260,11 @@ def _comparison(f: Figures) -> Table:
         *(c._replace(sums=tuple((sign, n + 2) for sign, n in c.sums)) for c in MEASURES),
     )  # fmt: skip
     rows = [
-        (Text(span.chinese, span.english), span.since, span.until, *line, line.net) for span, line in f.comparisons
-    ]
-    return Table("comparison", "比较", "Comparison, yuan", columns, rows)
+        (Text(span.chinese, span.english), span.since, span.until, *((*line, line.net) if line else NONE_OF_IT))
+        for span, line in f.comparisons
+    ]  # fmt: skip
+    note = "“—”：无此结算日。 A dash: there is no such date." if any(line is None for _, line in f.comparisons) else ""
+    return Table("comparison", "比较", "Comparison, yuan", columns, rows, note=note)
 
 
 def _accounts(f: Figures) -> Table:
@@ -337,7 +289,7 @@ def _checks(f: Figures) -> Table:
         Column("gap", "相差", "difference", MONEY, sums=((1, 1), (-1, 2)), adds_up=False),
         Column("same", "结论", "result"),
     )  # fmt: skip
-    right, wrong = Text("相符", "right"), Text("不符", "WRONG")
+    right, wrong = Text("相符", "agrees"), Text("不符", "WRONG")
     rows = [
         (Text(c.chinese, c.english), c.left, c.right, c.left - c.right, right if c.same else wrong)
         for c in checks(f)
@@ -350,7 +302,5 @@ def _seals(f: Figures) -> Table:
         Column("bank", "银行", "bank"), Column("seq", "末笔事件", "last event", COUNT, adds_up=False),
         Column("date", "结算日", "date", DATE), Column("seal", "封印", "seal", CODE),
     )  # fmt: skip
-    rows = [(_bank(one), one.last, one.seal_date, one.seal or NONE) for one in f.banks]
+    rows = [(bank_text(one), one.last, one.seal_date, one.seal or NONE) for one in f.banks]
     return Table("seal", "账簿封印", "Seal of the books after the period's last event", columns, rows)
-
-

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shebao.ledger.desk import NOT_BLOCKING
+
 from ..words import money
 from ..worklist import difference
 from .cube import CORRECTIONS, Line, lines
@@ -44,7 +46,7 @@ def checks(figures: Figures) -> list[Check]:
     number, fen = sum(one.corrections for one in ruled), sum(one.corrections_fen for one in ruled)
     all_ = figures.total
     found.append(
-        Check("更正合计 = 双人决定之分录", f"{CORRECTIONS} = entries of what two people decided",
+        Check("更正合计 = 双人处理的分录", f"{CORRECTIONS} = entries of what two people decided",
               all_.corrections_fen, fen, (all_.corrections, all_.corrections_fen) == (number, fen))
     )  # fmt: skip
     moved = sum(a.credit - a.debit for a in figures.accounts if a.account.startswith(("fund:", "suspense:")))
@@ -69,7 +71,7 @@ def verdict(figures: Figures) -> Verdict:
     if wrong := [check for check in checks(figures) if not check.same]:
         first = wrong[0]
         return Verdict(
-            "bad", f"账目不符:{first.chinese} 不成立(相差 {money(first.left - first.right)} 元),"
+            "bad", f"账目不符：{first.chinese} 不成立（相差 {money(first.left - first.right)} 元），"
             "请立即运行 ledgerctl verify 并联系系统管理员",
             f"NOT RIGHT: {first.english} does not hold; run ledgerctl verify and call the administrator",
         )  # fmt: skip
@@ -83,43 +85,57 @@ def _open(figures: Figures) -> Verdict | None:
         return None
     fen = sum(difference(row) for one in rows.values() for row in one)
     names = [one for one in figures.banks if rows[one.bank]]
-    return Verdict(
-        "bad", f"未平:{number} 笔差异,涉及 {money(fen)} 元,请联系 {'、'.join(one.name for one in names)}",
-        f"not balanced: {number} open, {money(fen)} yuan; call {', '.join(one.bank for one in names)}",
-    )  # fmt: skip
+    chinese = f"未平：{number} 笔差异，涉及 {money(fen)} 元，请联系{'、'.join(one.name for one in names)}"
+    english = f"not balanced: {number} open, {money(fen)} yuan; call {', '.join(one.bank for one in names)}"
+    if waits := _waiting(figures):
+        chinese, english = f"{chinese}；{waits.chinese}", f"{english}; {waits.english}"
+    return Verdict("bad", chinese, english)
 
 
 def _waiting(figures: Figures) -> Verdict | None:
+    """Banks whose period is not over, and those closed whose file is still to come."""
+    told: list[tuple[str, str]] = []
     if open_ := [one for one in figures.banks if one.is_open]:
-        return Verdict(
-            "wait", f"尚未日切:{'、'.join(one.name for one in open_)},数字未定",
-            f"interim: {', '.join(one.bank for one in open_)} not closed yet",
-        )  # fmt: skip
-    names = {one.bank: one.name for one in figures.banks}
-    if waiting := [one.bank for one in figures.statements if one.accepted < one.dates]:
-        return Verdict(
-            "wait", f"等待对账文件:{'、'.join(names[bank] for bank in waiting)}",
-            f"not compared yet: the file of {', '.join(waiting)} is awaited",
-        )  # fmt: skip
-    return None
+        told.append((f"尚未日切：{'、'.join(one.name for one in open_)}，数字未定",
+                     f"interim: {', '.join(one.bank for one in open_)} not closed yet"))  # fmt: skip
+    pairs = zip(figures.banks, figures.statements, strict=True)
+    if waiting := [part for part, one in pairs if one.accepted < sum(day.state != "OPEN" for day in part.days)]:
+        told.append((f"等待对账文件：{'、'.join(one.name for one in waiting)}",
+                     f"not compared yet: the file of {', '.join(one.bank for one in waiting)} is awaited"))  # fmt: skip
+    return Verdict("wait", "；".join(one for one, _ in told), "; ".join(one for _, one in told)) if told else None
 
 
 def _balanced(figures: Figures) -> Verdict:
-    """All agrees; money may still be on its way, or late."""
+    """All agrees; money may still be on its way, late, or too much; what stands aside is told with its amount."""
+    chinese, english = "账平：与各银行逐笔核对，无待处理差异", "balanced: compared item by item, nothing is open"
+    for one, other in _aside(figures):
+        chinese, english = f"{chinese}；{one}", f"{english}; {other}"
     of_period = [one for one in figures.dues if one.date >= figures.period.since]
-    missing = sum(max(0, one.missing) for one in of_period)
-    late = list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0))
     names = {one.bank: one.name for one in figures.banks}
-    chinese, english = "账平:与各银行逐笔核对,无待处理差异", "balanced: compared item by item, nothing is open"
-    if left := [abs(line.fen) for one in figures.statements for line in one.differences]:
-        chinese += f";结转或未入账差异 {len(left)} 笔 {money(sum(left))} 元"
-        english += f"; {len(left)} carried or left unbooked, {money(sum(left))} yuan"
-    if not missing:
-        return Verdict("good", chinese, english)
-    chinese, english = f"{chinese};待划款 {money(missing)} 元", f"{english}; {money(missing)} yuan still to come"
-    if not late:
-        return Verdict("good", chinese, english)
-    return Verdict(
-        "wait", f"{chinese},已逾期,请联系 {'、'.join(names[bank] for bank in late)}",
-        f"{english}, late; call {', '.join(late)}",
-    )  # fmt: skip
+    level = "good"
+    if missing := sum(max(0, one.missing) for one in of_period):
+        chinese, english = f"{chinese}；待划款 {money(missing)} 元", f"{english}; {money(missing)} yuan still to come"
+    if late := list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0)):
+        level = "wait"
+        chinese += f"，已逾期，请联系{'、'.join(names[bank] for bank in late)}"
+        english += f", late; call {', '.join(late)}"
+    if over := [one for one in of_period if one.missing < 0]:
+        level, fen = "wait", -sum(one.missing for one in over)
+        banks = list(dict.fromkeys(one.bank for one in over))
+        chinese += f"；多划 {money(fen)} 元，应退还{'、'.join(names[bank] for bank in banks)}"
+        english += f"; {money(fen)} yuan too much, to be paid back to {', '.join(banks)}"
+    return Verdict(level, chinese, english)
+
+
+def _aside(figures: Figures) -> list[tuple[str, str]]:
+    """What blocks nothing and must not be forgotten: carried, left unbooked, in suspense."""
+    told = []
+    if left := [line.fen for one in figures.statements for line in one.differences]:
+        net, gross = sum(left), sum(map(abs, left))
+        chinese, english = (f"（绝对额 {money(gross)} 元）", f" ({money(gross)} gross)") if net != gross else ("", "")
+        told.append((f"结转或未入账差异 {len(left)} 笔，合计净额 {money(net)} 元{chinese}",
+                     f"{len(left)} carried or left unbooked, {money(net)} yuan net{english}"))  # fmt: skip
+    if held := [row.amount for part in figures.banks for row in part.exceptions if row.item_class == NOT_BLOCKING]:
+        told.append((f"挂账 {len(held)} 笔 {money(sum(held))} 元",
+                     f"{len(held)} in suspense, {money(sum(held))} yuan"))  # fmt: skip
+    return told

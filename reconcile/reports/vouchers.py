@@ -14,7 +14,7 @@ from shebao.codecs.statement import format_yuan
 
 from ..worklist import iso
 from .report import Report
-from .words import ACCOUNTS, KINDS
+from .words import ACCOUNTS, KINDS, TYPES
 
 COLUMNS: Final = (
     "日期", "凭证号", "银行", "业务", "摘要", "借方科目", "借方科目名称", "贷方科目", "贷方科目名称", "金额", "分录数",
@@ -33,9 +33,9 @@ def render(report: Report) -> bytes:
     for one in report.figures.vouchers:
         number = numbers[one.date, one.bank] = numbers.get((one.date, one.bank), 0) + 1
         kind = KINDS.get(one.kind, (one.kind, ""))[0]
-        summary = f"{names[one.bank]} {iso(one.date)} {kind} {one.transfers} 笔"
+        summary = f"{names[one.bank]} {iso(one.date)} {kind} {one.transfers} 项"
         cells = (
-            iso(one.date), f"{one.bank}-{one.date}-{number:04d}", one.bank, one.kind, summary,
+            iso(one.date), f"{one.bank}-{one.date}-{number:04d}", one.bank, kind, summary,
             one.debit, _name(one.debit), one.credit, _name(one.credit), format_yuan(one.fen), str(one.transfers),
         )  # fmt: skip
         writer.writerow([safe(cell) for cell in cells])
@@ -44,7 +44,8 @@ def render(report: Report) -> bytes:
 
 def _name(account: str) -> str:
     kind, _, of = account.partition(":")
-    return f"{ACCOUNTS.get(kind, (kind, ''))[0]}-{of}"
+    insurance = TYPES.get(of, ("",))[0]
+    return f"{ACCOUNTS.get(kind, (kind, ''))[0]}-{of} {insurance}".rstrip()
 
 
 def safe(cell: str) -> str:

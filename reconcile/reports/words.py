@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from shebao.ledger.day import time_of
+from shebao.ledger.desk import NOT_BLOCKING
+
+from .sheet import Text
 
 TYPES: Final = {
     "110": ("企业职工养老", "enterprise pension"), "120": ("机关事业养老", "public-institution pension"),
@@ -18,8 +21,10 @@ CHANNELS: Final = {
     "04": ("手机银行", "mobile bank"), "05": ("批量代扣", "batch debit"),
 }  # fmt: skip
 STATES: Final = {
-    "OPEN": ("未日切", "open"), "CLOSED": ("未对账", "closed"), "DIFFERS": ("有差异", "exceptions"),
-    "RECONCILED": ("已对平,待划款", "reconciled"), "SETTLED": ("已结清", "settled"), "": ("无此日", "no such date"),
+    "OPEN": ("未日切", "open"), "CLOSED": ("已日切，未对账", "cut over, not compared"),
+    "DIFFERS": ("有差异", "exceptions"),
+    "RECONCILED": ("已对平，款未结清", "reconciled, not settled"),
+    "SETTLED": ("已结清", "settled"), "": ("无此日", "no such date"),
 }  # fmt: skip
 EXCEPTION_STATES: Final = {
     "OPEN": ("待处理", "open"), "PROPOSED": ("待复核", "proposed"), "CARRIED": ("结转", "carried"),
@@ -27,11 +32,11 @@ EXCEPTION_STATES: Final = {
 }  # fmt: skip
 CLASSES: Final = {  # as heads of narrow columns
     "MATCHED": ("相符", "matched"), "OTHER_DATE": ("跨日", "other date"), "BANK_ONLY": ("长款", "bank only"),
-    "LEDGER_ONLY": ("短款", "ledger only"), "AMOUNT_DIFFERS": ("金额不符", "amount"),
-    "STATE_DIFFERS": ("状态不符", "state"), "DUPLICATE": ("重复", "duplicate"),
+    "LEDGER_ONLY": ("短款", "ledger only"), "AMOUNT_DIFFERS": ("金额不符", "amount differs"),
+    "STATE_DIFFERS": ("状态不符", "state differs"), "DUPLICATE": ("重复", "duplicate"),
 }  # fmt: skip
 KINDS: Final = {  # of events that move money; the summaries of vouchers
-    "payment": ("缴费", "payment"), "advice": ("缴费通知", "advice"), "unvoid": ("撤销之冲正", "void reversed"),
+    "payment": ("缴费", "payment"), "advice": ("缴费通知", "advice"), "unvoid": ("撤销的冲正", "void reversed"),
     "void": ("撤销", "void"), "reversal": ("冲正", "reversal"), "booked": ("补记缴费", "booked by decision"),
     "parked": ("补记挂账", "parked in suspense"), "applied": ("挂账入账", "suspense applied"),
     "returned": ("挂账退回", "suspense returned"), "reversed": ("更正冲回", "reversed by decision"),
@@ -40,11 +45,29 @@ KINDS: Final = {  # of events that move money; the summaries of vouchers
     "refunded": ("退费", "refund decided"), "refundpaid": ("退费付出", "refund paid"),
     "swept": ("划转财政专户", "swept to treasury"),
 }  # fmt: skip
+ACTIONS: Final = {  # what two people decide
+    "pay": "入账", "suspense": "挂账", "reverse": "冲回", "return": "退回", "carry": "结转", "accept": "不入账",
+    "undo": "撤回处理", "receive": "到账", "cancel": "撤回收付款记录", "payback": "退还银行", "refund": "退费",
+    "refund-paid": "退费付出", "sweep": "划转财政专户", "replace": "换用银行文件",
+}  # fmt: skip
 ACCOUNTS: Final = {
     "clearing": ("银行代收清算", "clearing"), "fund": ("基金收入", "fund"), "suspense": ("挂账", "suspense"),
     "refund": ("应退费", "refund"), "special": ("社保专用账户", "special account"),
     "treasury": ("财政专户", "treasury"),
 }  # fmt: skip
+FULL_WIDTH: Final = str.maketrans({",": "，", ":": "：", ";": "；"})
+
+
+def state_of_exception(item_class: str, state: str) -> Text:
+    """Money in suspense blocks nothing: it waits to be cleared up."""
+    if item_class == NOT_BLOCKING and state == "OPEN":
+        return Text("挂账待查", "in suspense")
+    return Text(*EXCEPTION_STATES[state])
+
+
+def full_width(chinese: str) -> str:
+    """Chinese words with Chinese punctuation."""
+    return chinese.translate(FULL_WIDTH)
 
 
 def month(number: int) -> str:

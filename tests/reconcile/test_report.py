@@ -55,7 +55,8 @@ def test_the_verdict_comes_first(bureau: Any) -> None:
         bureau.type("run", "--bank", bank, "--date", str(D))
     text = page(bureau)
     assert "账平" in text and text.index("账平") < text.index("<table")
-    assert "挂账" in text and "icbc-1" in text  # a suspense item is listed and blocks nothing
+    assert "；挂账 1 笔 7.00 元" in text and "icbc-1" in text  # a suspense item is listed and blocks nothing
+    assert "挂账待查" in text and "未了差异（含结转、挂账）" in text and "缴费笔数含撤销的冲正 1 笔" in text
 
 
 def test_an_exception_is_in_the_verdict_and_in_the_list(bureau: Any) -> None:
@@ -67,7 +68,7 @@ def test_an_exception_is_in_the_verdict_and_in_the_list(bureau: Any) -> None:
     with bureau.store.writing() as conn:
         conn.exec_driver_sql("UPDATE exception SET gap_fen = -amount")
     text = page(bureau)
-    assert re.search(r"未平:1 笔差异,涉及 1,234\.56 元,请联系 rcb银行", text)
+    assert re.search(r"未平：1 笔差异，涉及 1,234\.56 元，请联系rcb银行", text)
     assert text.count("rcb-1") == 2 and "短款" in text  # in the list, and in the statement
 
 

@@ -72,7 +72,7 @@ def test_every_total_holds_after_every_decision(any_bureau: Any) -> None:
     bureau.next_day()
     run(bureau)
     right(bureau)
-    assert report(bureau).verdict.chinese.startswith("未平:4 笔")
+    assert report(bureau).verdict.chinese.startswith("未平：4 笔")
     decisions = (
         ("BANK_ONLY", "pay"), ("LEDGER_ONLY", "reverse"), ("AMOUNT_DIFFERS", "suspense"), ("DUPLICATE", "return"),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shebao_bureau import BANKS
-from shebao_made_day import AT, D, bank_file, everything, figures, report
+from shebao_made_day import AT, D, Desk, bank_file, everything, figures, report
 
 from shebao.reconcile.reports import cube, periods
 from shebao.reconcile.reports.report import Report, compose
@@ -79,6 +79,68 @@ def test_a_bank_that_joined_later_is_not_waited_for(bureau: Any) -> None:
     assert report(bureau, periods.of_day(20261125)).verdict.level == "wait", "that date is still to come"
 
 
+def test_what_is_open_hides_nothing_that_is_waited_for(bureau: Any) -> None:
+    Desk(bureau).exception("rcb", "BANK_ONLY", "OPEN", 500)
+    bureau.close("rcb")
+    told = report(bureau, periods.of_month(202611)).verdict
+    assert told.level == "bad" and told.chinese == (
+        "未平：1 笔差异，涉及 5.00 元，请联系rcb银行；尚未日切：rcb银行、icbc银行、ccb银行、boc银行，数字未定；"
+        "等待对账文件：rcb银行"
+    )
+    assert "; interim: rcb" in told.english and told.english.endswith("the file of rcb is awaited")
+
+
+def test_money_paid_over_is_told_with_the_bank_that_gets_it_back(bureau: Any) -> None:
+    desk = Desk(bureau)
+    for bank in BANKS:
+        bureau.close(bank)
+        bureau.deliver(bank, D)
+        bureau.type("run", "--bank", bank, "--date", str(D))
+    desk.decide("boc", "received", [("special:boc", "clearing:boc", 48000)], shares=[(D, "received", 48000)])
+    made = report(bureau)
+    assert made.verdict.level == "wait" and made.verdict.chinese.endswith("；多划 480.00 元，应退还boc银行")
+    assert made.verdict.english.endswith("480.00 yuan too much, to be paid back to boc")
+
+
+def test_a_date_has_one_state_in_a_report(bureau: Any) -> None:
+    bureau.pay("rcb", 12345)
+    for bank in BANKS:
+        bureau.close(bank)
+    bureau.deliver("rcb", D, lambda lines: [])
+    bureau.type("run", "--bank", "rcb", "--date", str(D))
+    tables = {table.key: table for table in report(bureau).tables}
+    told = {key: [row[n].chinese for row in tables[key].rows] for key, n in (("result", 1), ("money", 2))}
+    assert told["result"] == told["money"] == ["有差异", *["已日切，未对账"] * 3]
+
+
+def test_who_decided_is_told_by_name(bureau: Any) -> None:
+    everything(bureau)
+    made = report(bureau)
+    (table,) = (one for one in made.tables if one.key == "decision")
+    found = [(row[0], row[2], row[3].chinese, row[4].chinese) for row in table.rows]
+    assert ("rcb-1", 2500, "张经办", "李复核") in found and len(found) == 9
+
+
+def test_a_long_list_of_decisions_is_cut_and_says_so(bureau: Any) -> None:
+    desk = Desk(bureau)
+    for _ in range(45):
+        desk.decide("boc", "swept", [("treasury:170", "special:boc", 3000)])
+    (table,) = (one for one in report(bureau).tables if one.key == "decision")
+    assert len(table.rows) == 45 and "全部见 XLSX" in table.note
+    assert table.folded().rows[-1][0].chinese == "其余 5 行，见 XLSX"
+
+
+def test_a_due_is_explained_in_its_row(bureau: Any) -> None:
+    everything(bureau)
+    made = report(bureau)
+    (table,) = (one for one in made.tables if one.key == "money")
+    nets = {one.name: one.totals.net for one in made.figures.banks}
+    for row in table.rows:
+        net, moved, corrections, due = row[3:7]
+        assert net + moved + corrections == due and net == nets[row[0].chinese]
+    assert [row[5] for row in table.rows] == [0, -900, 333, 0], "refunds do not reduce the due"
+
+
 def test_a_month_and_a_year_are_their_days(bureau: Any) -> None:
     everything(bureau)
     bureau.next_day()
@@ -95,9 +157,9 @@ def test_a_month_and_a_year_are_their_days(bureau: Any) -> None:
     (owed,) = (table for table in month.tables if table.key == "owed")
     due = sum(one.due for one in month.figures.dues)
     assert owed.totals()[1:4] == (due, 5000, due - 5000)
-    spans = {span.english: line.net for span, line in next_day.comparisons}
+    spans = {span.english: line and line.net for span, line in next_day.comparisons}
     assert spans == {
-        "this date": 4000, "day before": day.total.net, "same day last week": 0, "month to date": net,
+        "this date": 4000, "day before": day.total.net, "same day last week": None, "month to date": net,
         "year to date": net,
     }  # fmt: skip
 
@@ -115,6 +177,9 @@ def test_the_statement_explains_the_banks_net_or_the_verdict_says_so(bureau: Any
     assert lines == {"rcb": [2500], "icbc": [900], "ccb": [], "boc": [-88000]}
     assert all(one.rest == 0 for one in made.figures.statements)
     assert made.verdict.level == "good" and "待划款" in made.verdict.chinese, made.verdict
+    assert "结转或未入账差异 3 笔，合计净额 -846.00 元（绝对额 914.00 元）" in made.verdict.chinese
+    (table,) = (one for one in made.tables if one.key == "difference")
+    assert table.totals()[-1] == -84600 and table.note.startswith("绝对额合计 914.00 元")
     with bureau.store.writing() as conn:
         conn.exec_driver_sql("UPDATE bank_file SET payments_fen = payments_fen + 1 WHERE book_id = 300")
     made = report(bureau)
@@ -146,7 +211,7 @@ def test_money_that_is_late_is_said_with_the_bank_to_call(bureau: Any) -> None:
 
     made = compose(figures(bureau, days_late=late), AT, "os", "0")
     assert (D, 12345, 0) in asked
-    assert made.verdict.level == "wait" and "123.45 元,已逾期,请联系 rcb银行" in made.verdict.chinese
+    assert made.verdict.level == "wait" and "123.45 元，已逾期，请联系rcb银行" in made.verdict.chinese
     assert "自报" not in " ".join(map(str, made.says))
 
 

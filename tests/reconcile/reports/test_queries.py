@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from shebao_bureau import BANKS
-from shebao_made_day import D, bank_file, everything
+from shebao_made_day import D, bank_file, everything, report
 from sqlalchemy import text
 
 from shebao.reconcile.reports.queries import QUERIES
@@ -106,11 +106,19 @@ def _money(auditor: Auditor, tables: dict[str, Any]) -> None:
     for bank in BANKS:
         for row in auditor.ask("dues", bank):
             (told,) = (one for one in tables["money"] if one["bank"].endswith(bank) and one["date"] == row.date)
+            assert (told["file_net"], told["moved"], told["corrections"]) == (row.net, row.moved, row.corrections)
             assert told["due"] == row.net + row.moved + row.corrections and told["received"] == row.received
         lines = [(f"{bank}-{row.id}", row.fen) for row in auditor.ask("differences", bank)]
         files = auditor.ask("files", bank)
         told_lines = [(row["id"], row["fen"]) for row in tables["difference"] if row["id"].startswith(bank)]
         assert told_lines == (lines if files else [])
+        decided = [(f"{bank}-{row.exception_id or row.proposal_id}", row.amount, row.maker, row.checker)
+                   for row in auditor.ask("decisions", bank)]  # fmt: skip
+        told_decisions = [
+            tuple(row[key] for key in ("id", "amount", "maker", "checker"))
+            for row in tables["decision"] if row["id"].startswith(f"{bank}-")
+        ]  # fmt: skip
+        assert told_decisions == decided != []
         (work,) = (row for row in tables["worklist"] if row["bank"].endswith(bank))
         assert work["new"] == sum(row.number for row in auditor.ask("exceptions", bank) if row.date == D)
     sides: dict[str, list[int]] = {}
@@ -122,6 +130,20 @@ def _money(auditor: Auditor, tables: dict[str, Any]) -> None:
         vouchers += sum(row.fen for row in auditor.ask("vouchers", bank))
     told = {row["account"].split()[-1]: [row["moved_debit"], row["moved_credit"]] for row in tables["account"]}
     assert told == sides and vouchers == sum(debit for debit, _ in sides.values())
+
+
+def test_what_the_verdict_tells_of_suspense_is_the_querys(auditor: Auditor) -> None:
+    for bank in BANKS:
+        (due,) = auditor.ask("dues", bank)
+        between = sum(row.fen for row in auditor.ask("differences", bank))
+        bank_file(auditor.bureau, bank, due.net + due.moved + due.corrections + between)
+    held = [
+        row for bank in BANKS for row in auditor.ask("exceptions", bank)
+        if row.item_class == "SUSPENSE" and row.state in ("OPEN", "PROPOSED") and row.date == D
+    ]  # fmt: skip
+    number, fen = sum(row.number for row in held), sum(row.fen for row in held)
+    made = report(auditor.bureau)
+    assert number and f"挂账 {number} 笔 {fen // 100}.{fen % 100:02d} 元" in made.verdict.chinese, made.verdict
 
 
 def test_files_are_the_other_side_of_the_statement(auditor: Auditor) -> None:

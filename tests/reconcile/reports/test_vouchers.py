@@ -31,10 +31,12 @@ def test_their_sum_is_the_movement_of_each_account(any_bureau: Any) -> None:
 def test_each_tells_date_bank_and_cause(bureau: Any) -> None:
     everything(bureau)
     found = lines(vouchers.render(report(bureau)))
-    (line,) = (one for one in found if one["业务"] == "applied" and one["贷方科目"] == "fund:110")
+    (line,) = (one for one in found if one["业务"] == "挂账入账" and one["贷方科目"] == "fund:110")
     told = [line[name] for name in ("日期", "银行", "借方科目", "金额")]
     assert told == ["2026-11-23", "icbc", "suspense:icbc", "5.00"]
-    assert "挂账入账" in line["摘要"] and line["贷方科目名称"] == "基金收入-110"
+    assert line["摘要"].endswith("挂账入账 1 项") and line["贷方科目名称"] == "基金收入-110 企业职工养老"
+    assert line["借方科目名称"] == "挂账-icbc"
+    assert all(not one["业务"].isascii() for one in found)
     numbers = [one["凭证号"] for one in found]
     assert len(set(numbers)) == len(numbers)
     keys = [(one["日期"], one["银行"], one["业务"], one["借方科目"], one["贷方科目"]) for one in found]
