@@ -195,13 +195,13 @@ def status(context: Context, as_json: bool) -> int:
     if as_json:
         print_json([status_screen.as_json(one) for one in banks.values()])
     else:
-        _print_status(banks)
+        _print_status(banks, context.now_us())
     return DONE if all(one.balanced for one in banks.values()) else OPEN
 
 
-def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
+def _print_status(banks: dict[str, status_screen.BankStatus], now_us: int) -> None:
     out = console()
-    chinese, english = status_screen.verdict(banks)
+    chinese, english = status_screen.verdict(banks, now_us)
     out.print(f"[bold]{chinese}[/]  {english}", soft_wrap=True)
     if look := status_screen.to_look_at(banks):
         out.print("  ".join(look), soft_wrap=True)
