@@ -116,7 +116,8 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
         by = one["waiting"].get("by", "")
         table.add_row(
             one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
-            AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"], str(one["age_days"]),
+            AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"],
+            str(one["age_days"]),
         )  # fmt: skip
     out.print(table)
     for item_class in dict.fromkeys(one["class"] for one in told):
@@ -202,7 +203,8 @@ def worklist(
 def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
     rows = [
         {
-            **line, "class": class_words(line["class"]), "proposal": _proposal_words(line["proposal"]), "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
+            **line, "class": class_words(line["class"]), "proposal": _proposal_words(line["proposal"]),
+            "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
             "waiting": " ".join(text for name, text in line["waiting"].items() if text and name != "id"),
             "asked": line["waiting"].get("id", ""),
         }
