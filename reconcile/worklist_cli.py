@@ -20,9 +20,9 @@ from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_opt
 from shebao.ledger.day import date_of
 from shebao.ledger.desk_facts import Proposal
 
-from . import sheet, shelf, story
+from . import sheet, shelf, story, waits
 from .commands import Context, Opened, bank_option, console, date_option, opened, there
-from .decisions import WAITING, Who, about, approve, ask, propose, reject, waiting
+from .decisions import WAITING, Who, about, approve, ask, by_number, propose, reject, waiting
 from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
@@ -155,14 +155,20 @@ def show(context: Context, told: str, as_json: bool) -> int:
         book_id, number = here.find(told)
         with here.house.desk.read() as conn:
             row, entries = story.of(conn, book_id, number)
+            told = here.office.told(book_id, number)
+            if row is not None:
+                (full,) = _with_payment(conn, [row])
+                head = story.head(told, full)
+            else:
+                head = [waits.words(conn, told.rpartition("-")[0], one) for one in by_number(conn, book_id, number)]
         if not entries:
             raise Stop(f"there is no {told}; type: reconcile exceptions, or reconcile funds", REFUSED)
     if as_json:
         state = row.state if row else ""
         print_json({"id": told, "class": row.item_class if row else "", "state": state, "history": entries})
         return DONE
-    if row is not None:
-        click.echo(f"{told}  {CHINESE[row.item_class]} {row.item_class}  {iso(row.date)}  {row.state}  {row.bill}")
+    for line in head:
+        click.echo(line)
     for entry in entries:
         for line in story.words(entry):
             click.echo(line)

@@ -69,3 +69,22 @@ def test_a_run_after_decisions_tells_them_apart(three: Any) -> None:
     assert three.type("approve", told, *WHY, "--operator", "乙").exit_code == 0
     done = three.type("run", "--bank", "icbc")
     assert "4 differences, 1 decided or explained, 3 open; type: " in done.stdout
+
+
+def test_one_with_its_history_tells_what_to_ask_the_bank(three: Any) -> None:
+    told = next(one for one in listed(three) if one["class"] == "BANK_ONLY")
+    head, ledger, bank, found = three.type("show", told["id"].upper()).stdout.splitlines()
+    assert head.startswith(f"{told['id']}  长款 BANK_ONLY  2026-11-23  OPEN  ")
+    assert ledger.split() == ["账上", "ledger", "—"]
+    assert "120.00 元 · 交易 at 2026-11-23 09:00:" in bank and f"STAN {told['stan']} · 终端 terminal T0000001" in bank
+    assert found.endswith("BANK_ONLY, 2026-11-23  120.00 元")
+    propose(three, told["id"], "pay")
+    waits = next(one["waiting"]["id"] for one in listed(three) if one["id"] == told["id"])
+    shown = three.type("show", waits).stdout.splitlines()
+    assert shown[0] == f"{waits} 入账 pay about {told['id']}"
+    assert three.type("reject", told["id"], *WHY, "--operator", "乙").exit_code == 0
+    three.deliver("icbc", D)  # the bank's own file without them
+    asked = three.told("run", "--bank", "icbc", "--replace", *WHY, *BY)["id"]
+    assert three.type("approve", asked, *WHY, "--operator", "乙").exit_code == 0
+    three.told("run", "--bank", "icbc", code=None)
+    assert "CLOSED" in (done := three.type("show", told["id"]).stdout) and "关闭 closed: " in done
