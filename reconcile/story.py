@@ -85,8 +85,8 @@ def _side(line: Mapping[str, Any]) -> str:
 
 def _why_closed(row: Row) -> str:
     """By what the row itself tells; nobody decided about it."""
-    if row.item_class == "OTHER_DATE":
-        return f"账上在另一结算日 the ledger has it in {iso(row.ledger_date)}" if row.ledger_date else "跨日 in another date"
+    if row.item_class == "OTHER_DATE" and row.ledger_date:
+        return f"账上在另一结算日 the ledger has it in {iso(row.ledger_date)}"
     if row.answer_date:
         return f"银行已冲回 the bank took it back in its file of {iso(row.answer_date)}"
     if row.item_class == "SUSPENSE":
