@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from shebao.ledger.bills import parse_parts
 from shebao.ledger.day import time_of
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.schema import event, transfer
@@ -31,7 +32,10 @@ def of(conn: Connection, book_id: int, number: int) -> tuple[Row | None, list[di
 
 
 def _told(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
-    what = " ".join(text for text in (one.action, one.bill, one.dates, one.parts, one.reference) if text)
+    dates = " ".join(iso(int(date)) for date in one.dates.split())
+    parts = ", ".join(f"{kind} {money(fen)} 元" for kind, fen in parse_parts(one.parts))
+    reference = f"SM3 {one.reference[:16]}…" if one.action == "replace" else one.reference
+    what = " ".join(text for text in (one.action, one.bill, dates, parts, reference) if text)
     made = {"at": _at(one.made_us), "act": "proposed", "what": what, "by": f"{one.maker} ({one.maker_from})"}
     entries: list[dict[str, Any]] = [{**made, "reason": one.maker_reason, "amount": one.amount, "booked": []}]
     if one.state in (APPROVED, REJECTED):

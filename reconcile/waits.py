@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 from shebao.ledger.bills import parse_parts
 from shebao.ledger.desk_facts import Proposal
 
+from . import shelf
 from .decisions import booked_as
-from .terms import ACTION_WORDS
+from .terms import ACTION_WORDS, class_words
 from .words import money
 from .worklist import iso
 
@@ -20,7 +21,11 @@ def words(conn: Connection, bank: str, one: Proposal) -> str:
     if one.action == "replace":  # its reference is a digest
         return f"{lead} {bank} {' '.join(dates)}"
     if one.exception_id:
-        parts = [f"about {bank}-{one.exception_id}", one.bill, one.reference]
+        told = [
+            f" {class_words(row.item_class)} {iso(row.date)} {money(row.amount)} 元"
+            for row in shelf.exceptions_of(conn, one.book_id, [one.exception_id])
+        ]  # fmt: skip
+        parts = [f"about {bank}-{one.exception_id}{''.join(told)}", one.bill, one.reference]
         return ", ".join([f"{lead} {parts[0]}", *(part for part in parts[1:] if part)])
     amount = one.amount
     if one.action == "cancel" and (cancelled := booked_as(conn, one.book_id, one.reference)):

@@ -81,7 +81,7 @@ def test_one_with_its_history_tells_what_to_ask_the_bank(three: Any) -> None:
     propose(three, told["id"], "pay")
     waits = next(one["waiting"]["id"] for one in listed(three) if one["id"] == told["id"])
     shown = three.type("show", waits).stdout.splitlines()
-    assert shown[0] == f"{waits} 入账 pay about {told['id']}"
+    assert shown[0] == f"{waits} 入账 pay about {told['id']} 长款 BANK_ONLY 2026-11-23 120.00 元"
     assert three.type("reject", told["id"], *WHY, "--operator", "乙").exit_code == 0
     three.deliver("icbc", D)  # the bank's own file without them
     asked = three.told("run", "--bank", "icbc", "--replace", *WHY, *BY)["id"]
