@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple, cast
 
+from shebao.codecs.statement import format_yuan
+
 from . import bills
+from .day import iso
 from .desk_facts import Proposal
 from .facts import Bill, Book, Event, ExceptionItem, Facts, KeyClass, Payment, Request, Suspense
 from .payment import PAYMENT_PROC, payment_of
@@ -163,11 +166,11 @@ def why_not(ask: Ask, bill: Bill | None, number: str, trace: int, amount: int) -
     if status == bills.PAID and bill.paid_book is not None and bill.paid_seq is not None:
         payment = ask.facts.payments[bill.paid_book, bill.paid_seq]
         bank = ask.facts.bank_of(payment.book_id)
-        return f"bill {number} is PAID by {bank} on {payment.date}, receipt {payment.receipt}"
+        return f"bill {number} is PAID by {bank} on {iso(payment.date)}, receipt {payment.receipt}"
     if status != bills.OUTSTANDING:
-        return f"bill {number} is {status} for money of {date}"
+        return f"bill {number} is {status} for money of {iso(date)}"
     if bill.amount != amount:
-        return f"bill {number} is of {bill.amount} fen, this money is {amount} fen"
+        return f"bill {number} is of {format_yuan(bill.amount)} yuan, this money is {format_yuan(amount)} yuan"
     return ""
 
 

@@ -49,6 +49,11 @@ def add_days(day: int, days: int) -> int:
     return as_int(as_date(day) + timedelta(days=days))
 
 
+def iso(day: int) -> str:
+    """YYYYMMDD as people read it: YYYY-MM-DD."""
+    return f"{day // 10_000:04d}-{day // 100 % 100:02d}-{day % 100:02d}"
+
+
 def days_between(earlier: int, later: int) -> int:
     return (as_date(later) - as_date(earlier)).days
 
@@ -161,10 +166,13 @@ def cut_over(request: Request, facts: Facts) -> Decision:
     """
     book = facts.books[request.book_id]
     if request.date == book.open_date:
-        return Decision(Code.APPROVED, note=f"settlement date {book.open_date} is open already")
+        return Decision(Code.APPROVED, note=f"settlement date {iso(book.open_date)} is open already")
     tomorrow = add_days(date_of(facts.now_us), 1)
-    if request.date != add_days(book.open_date, 1) or request.date > tomorrow:
-        note = f"open is {book.open_date}: only the day after it can be opened, and not beyond tomorrow, {tomorrow}"
+    after = add_days(book.open_date, 1)
+    if request.date != after or request.date > tomorrow:
+        note = f"the open date is {iso(book.open_date)}: only the day after it, {iso(after)}, can be opened"
+        if request.date == after:
+            note = f"{iso(book.open_date)} has not come yet; it can be closed from that day's 00:00 on"
         return Decision(Code.FORMAT, {44: "015"}, note=note)
     return Decision(Code.APPROVED, effects=_closing(book, facts))
 

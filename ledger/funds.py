@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from shebao.codecs.statement import format_yuan
+
 from . import bills
-from .day import OPEN
+from .day import OPEN, iso
 from .desk_facts import Proposal, Ruling
 from .facts import Book, Effects, Facts, Request
 from .journal import mirror, money, transfers
@@ -65,7 +67,7 @@ def _pay_back(fund: Fund) -> Moved | str:
         return "a pay-back is of one date; give one date, or type it once for each"
     held = fund.facts.special[fund.book.book_id]
     if fund.proposal.amount > held:
-        return f"special:{fund.book.bank} holds {held} fen, less than the {fund.proposal.amount} fen to be paid back"
+        return _too_little(fund, held, fund.proposal.amount, "paid back")
     entries = money(fund.book.bank, "paid back", fund.proposal.amount)
     return _effects(fund, "paidback", entries), {fund.dates[0]: -fund.proposal.amount}
 
@@ -130,7 +132,7 @@ def _sweep(fund: Fund) -> Moved | str:
     parts = bills.parse_parts(fund.proposal.parts)
     amount, held = sum(fen for _, fen in parts), fund.facts.special[fund.book.book_id]
     if amount > held:
-        return f"special:{fund.book.bank} holds {held} fen, less than the {amount} fen to be swept"
+        return _too_little(fund, held, amount, "swept")
     return _effects(fund, "swept", money(fund.book.bank, "swept", parts), amount), {}
 
 
@@ -139,7 +141,7 @@ def _replace_file(fund: Fund) -> Moved | str:
     (date,) = fund.dates
     known = fund.facts.money[fund.book.book_id, date]
     if not known.has_file:
-        return f"no file of {date} is accepted, so there is none to replace; type: reconcile run"
+        return f"no file of {iso(date)} is accepted, so there is none to replace; type: reconcile run"
     return _effects(fund, "replaced", ())._replace(replaced=(date, fund.proposal.reference)), {}
 
 
@@ -182,10 +184,15 @@ def _wrong_dates(fund: Fund) -> str:
     for date in fund.dates:
         day = fund.facts.days[fund.book.book_id, date]
         if day is None:
-            return f"{fund.book.bank} has no settlement date {date}; type: reconcile funds"
+            return f"{fund.book.bank} has no settlement date {iso(date)}; type: reconcile funds"
         if day.state == OPEN:
-            return f"{date} of {fund.book.bank} is still open, so what is due is not known yet"
+            return f"{iso(date)} of {fund.book.bank} is still open, so what is due is not known yet"
     return ""
+
+
+def _too_little(fund: Fund, held: int, amount: int, what: str) -> str:
+    holds, wanted = format_yuan(held), format_yuan(amount)
+    return f"special:{fund.book.bank} holds {holds} yuan, less than the {wanted} yuan to be {what}"
 
 
 def _effects(fund: Fund, kind: str, entries: Iterable[tuple[str, str, int]], amount: int | None = None) -> Effects:

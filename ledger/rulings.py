@@ -32,7 +32,7 @@ from .cases import (
     told_by,
     why_not,
 )
-from .day import date_of
+from .day import date_of, iso
 from .facts import Effects, ExceptionItem, Payment, Suspense
 from .journal import mirror, money, standing, transfers
 from .payment import VOID_PROC, taken_in
@@ -121,8 +121,8 @@ def _came_meanwhile(ask: Ask) -> str:
     if payment is None or payment.state != "LIVE":
         return ""
     return (
-        f"the ledger has this money since: payment {payment.receipt} of {payment.date};"
-        f" type: reconcile run --bank {ask.book.bank} --date {ask.case.date}"
+        f"the ledger has this money since: payment {payment.receipt} of {iso(payment.date)};"
+        f" type: reconcile run --bank {ask.book.bank} --date {iso(ask.case.date)}"
     )
 
 
@@ -145,7 +145,7 @@ def _parked(ask: Ask, fen: int, effects: Effects) -> Effects:
 def _nothing_to_book(ask: Ask) -> str:
     case = ask.case
     if case.answer_fen:
-        return f"the bank took it back on {case.answer_date}: nothing is left to book; propose accept or undo"
+        return f"the bank took it back on {iso(case.answer_date)}: nothing is left to book; propose accept or undo"
     return "the bank's side is not higher than the ledger's: nothing can be booked from it; propose accept or reverse"
 
 

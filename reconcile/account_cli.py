@@ -17,7 +17,7 @@ from shebao.ledger.day import add_days, date_of
 
 from .account import Account, AccountEntry, read_account
 from .accountxml import FILE_BYTES_MAX
-from .commands import Context
+from .commands import Context, there
 from .decisions import WAITING, Who, ask, by_number, propose
 from .desk_cli import Place, place
 from .run import Refused
@@ -38,7 +38,7 @@ def take_statement(
         banks = here_.house.settings.banks
         if bank is not None:
             bank_of(here_.house.settings, bank)
-        with path.open("rb") as source:
+        with there(path).open("rb") as source:
             account = read_account(source.read(FILE_BYTES_MAX + 1), banks, latest_day(context))
         if account.faults:
             shown = (f"reconcile: {path}: {fault}" for fault in account.faults[:FAULTS_MAX])
@@ -100,3 +100,5 @@ def _tell(
     click.echo(f"{told}, {debits} debits left alone" if debits else told)
     if held:
         click.echo(f"→ reconcile approve {held[0]} --reason TEXT --operator OTHER")
+    if held[1:]:
+        click.echo(f"  各按其号 each by its id: {' '.join(held)}")

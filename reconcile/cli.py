@@ -172,7 +172,13 @@ def _print_run(
             table.add_row(f"{CHINESE[item_class]} {item_class}", f"{classes[item_class]:,}")
     out.print(table)
     if open_:
-        out.print(f"{open_:,} to look at; type: reconcile exceptions --bank {bank} --date {iso(date)}")
+        differences = sum(classes[one] for one in CLASSES if one != "MATCHED")
+        rest = max(0, differences - open_)
+        told = f"{open_:,} 笔待处理  {open_:,} to look at"
+        if rest:
+            told = f"{differences:,} 笔差异,已处理 {rest:,},待处理 {open_:,}"
+            told += f"  {differences:,} differences, {rest:,} decided or explained, {open_:,} open"
+        out.print(f"{told}; type: reconcile exceptions --bank {bank} --date {iso(date)}", soft_wrap=True)
     else:
         out.print("账平 balanced")
 
@@ -195,13 +201,13 @@ def status(context: Context, as_json: bool) -> int:
     if as_json:
         print_json([status_screen.as_json(one) for one in banks.values()])
     else:
-        _print_status(banks)
+        _print_status(banks, context.now_us())
     return DONE if all(one.balanced for one in banks.values()) else OPEN
 
 
-def _print_status(banks: dict[str, status_screen.BankStatus]) -> None:
+def _print_status(banks: dict[str, status_screen.BankStatus], now_us: int) -> None:
     out = console()
-    chinese, english = status_screen.verdict(banks)
+    chinese, english = status_screen.verdict(banks, now_us)
     out.print(f"[bold]{chinese}[/]  {english}", soft_wrap=True)
     if look := status_screen.to_look_at(banks):
         out.print("  ".join(look), soft_wrap=True)

@@ -23,7 +23,7 @@ from shebao.codecs.statement import (
     write,
     write_control,
 )
-from shebao.ledger.day import add_days, time_of, us_of
+from shebao.ledger.day import add_days, iso, time_of, us_of
 from shebao.ledger.durable import alone_in, sync_folder
 from shebao.ledger.facts import Day
 from shebao.ledger.reading import detail_lines
@@ -118,9 +118,9 @@ def _bounds(conn: Connection, bank: str, book_id: int, date: int) -> tuple[Day, 
     """The closed day, and when it began: at the cut-over before it, the bank's first date at its 00:00."""
     day = day_of(conn, book_id, date)
     if day is None:
-        raise NotClosed(f"{bank} has no settlement date {date}; type: reconcile status")
+        raise NotClosed(f"{bank} has no settlement date {iso(date)}; type: reconcile status")
     if day.state == "OPEN" or day.closed_us is None:
-        raise NotClosed(f"{date} of {bank} is still open")
+        raise NotClosed(f"{iso(date)} of {bank} is still open; it is written once it is closed")
     before = day_of(conn, book_id, add_days(date, -1))
     return day, us_of(date * 1_000_000) if before is None or before.closed_us is None else before.closed_us
 

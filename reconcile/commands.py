@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from shebao.codecs.dialect import Dialect
 from shebao.codecs.settings import SwitchSettings
-from shebao.ledger.commands import DATE, REFUSED, YEARS, Command, store_of
+from shebao.ledger.commands import DATE, REFUSED, YEARS, Command, Stop, store_of
 from shebao.ledger.config import read_dialects, read_settings
 from shebao.ledger.schema import book
 from shebao.ledger.store import Store
@@ -79,6 +79,13 @@ def desk_of(store: Store, state_dir: Path, now_us: Callable[[], int]) -> Desk:
 def console() -> Console:
     """Standard output; what is no terminal gets lines as wide as they need."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def there(path: Path) -> Path:
+    """A file that somebody named; raises Stop if it is not there."""
+    if not path.exists():
+        raise Stop(f"文件不存在 there is no such file: {path}", REFUSED)
+    return path
 
 
 def bank_option(required: bool = True) -> Callable[[Any], Any]:

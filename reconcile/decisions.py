@@ -245,6 +245,13 @@ def by_number(conn: Connection, book_id: int, number: int) -> list[Proposal]:
     return _proposals(conn, book_id, proposal.c.id == number)
 
 
+def booked_as(conn: Connection, book_id: int, reference: str) -> Proposal | None:
+    """The last movement of funds that was booked with a reference."""
+    found = _proposals(conn, book_id, and_(proposal.c.reference == reference, proposal.c.state == APPROVED))
+    moving = [one for one in found if one.action in FUNDS and one.action not in ("cancel", "replace")]
+    return moving[-1] if moving else None
+
+
 def about(conn: Connection, book_id: int, exception_id: int) -> list[Proposal]:
     """All that was ever proposed about an exception, in order."""
     return _proposals(conn, book_id, proposal.c.exception_id == exception_id)

@@ -26,15 +26,14 @@ from shebao.ledger.commands import (
     sign_heads,
 )
 from shebao.ledger.desk_facts import Proposal
-from shebao.ledger.rulings import ALLOWED
 
 from . import shelf
 from .commands import Context, Opened, bank_option, opened
-from .decisions import APPROVED, Office, Who, approve, ask, by_number, chosen, here, propose, reject
+from .decisions import APPROVED, Office, Who, approve, ask, by_number, chosen, here, propose, reject, waiting
 from .run import Refused
-from .worklist import LISTED, PROPOSALS
+from .terms import ACTION, CLASS
+from .worklist import LISTED
 
-ACTIONS: Final = tuple(ALLOWED)
 ID_NUMBER: Final = re.compile("[1-9][0-9]{0,17}")  # what a database column and Python's int take
 SHOWN_MAX: Final = 40  # characters of an id that is none
 
@@ -55,7 +54,9 @@ class Place(NamedTuple):
             short = told if len(told) <= SHOWN_MAX else f"{told[:SHOWN_MAX]}…"
             see = "ids look like icbc-12: see reconcile exceptions and reconcile funds"
             raise Stop(f"{short!r} is no id; {see}", USAGE)
-        return bank_of(self.house.settings, bank).book_id, int(number)
+        banks = self.house.settings.banks
+        key = bank if bank in banks else next((one for one in banks if one.lower() == bank.lower()), bank)
+        return bank_of(self.house.settings, key).book_id, int(number)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def reason_option(required: bool = True) -> Callable[[Any], Any]:
 def filter_options(command: Any) -> Any:
     """--class, --bank, --date instead of an id."""
     for option in (
-        click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="All of this class."),
+        click.option("--class", "item_class", type=CLASS, help="All of this class."),
         bank_option(required=False),
         click.option("--date", type=DATE, default=None, help="All of this settlement date."),
     ):
@@ -98,7 +99,7 @@ def filter_options(command: Any) -> Any:
 
 @click.command("propose")
 @click.argument("told", metavar="[ID]", required=False)
-@click.option("--action", required=True, type=click.Choice(ACTIONS), help="What is to be done.")
+@click.option("--action", required=True, type=ACTION, help="What is to be done.")
 @click.option("--bill", default="", help="pay: onto this bill instead of the one that the line names.")
 @click.option("--reference", default="", help="return: the bureau pays it back by this transfer.")
 @reason_option()
@@ -124,7 +125,11 @@ def propose_command(
             )
             propose(here_.office, asked)
 
-        return _each(here_, targets, one, "proposed", as_json, bulk=told is None)
+        status = _each(here_, targets, one, "proposed", as_json, bulk=told is None)
+        if told is not None and status == DONE and not as_json:
+            told = here_.office.told(*targets[0])
+            click.echo(f"→ reconcile approve {told} --reason TEXT --operator OTHER")
+        return status
 
 
 @click.command("approve")
@@ -151,7 +156,8 @@ def approve_command(
             approve(here_.office, book_id, number, who, dry_run)
 
         done = "could be approved" if dry_run else "approved"
-        status = _each(here_, targets, one, done, as_json, bulk=told is None)
+        funds = _funds(here_, item_class, bank, date) if told is None else []
+        status = _each(here_, targets, one, done, as_json, bulk=told is None, beside=funds)
         if not dry_run:
             sign(here_)
         return status
@@ -179,7 +185,8 @@ def reject_command(
         def one(book_id: int, number: int) -> None:
             reject(here_.office, book_id, number, who)
 
-        return _each(here_, targets, one, "rejected", as_json, bulk=told is None)
+        funds = _funds(here_, item_class, bank, date) if told is None else []
+        return _each(here_, targets, one, "rejected", as_json, bulk=told is None, beside=funds)
 
 
 def _words(reason: str) -> str:
@@ -211,10 +218,27 @@ def _targets(
         ]
 
 
+def _funds(here_: Place, item_class: str | None, bank: str | None, date: int | None) -> list[str]:
+    """A line for each bank of which funds or files wait: a filter means exceptions only."""
+    told = []
+    with here_.house.desk.read() as conn:
+        for one in here_.house.settings.banks.values():
+            held = [] if item_class or bank not in (None, one.key) else waiting(conn, one.book_id)
+            ids = [
+                here_.office.told(each.book_id, each.id) for each in held
+                if not each.exception_id and (not date or str(date) in each.dates.split())
+            ]  # fmt: skip
+            if ids:
+                verb = "waits" if len(ids) == 1 else "wait"
+                told.append(f"{len(ids)} of {one.key} {verb} about funds or a file, each by its id: {' '.join(ids)}")
+    return told
+
+
 def _each(
-    here_: Place, targets: Iterable[Target], act: Callable[[int, int], None], done: str, as_json: bool, bulk: bool
-) -> int:
-    """Does what can be done and names what is refused; exit 3 if anything was."""
+    here_: Place, targets: Iterable[Target], act: Callable[[int, int], None], done: str, as_json: bool, bulk: bool,
+    beside: Iterable[str] = (),
+) -> int:  # fmt: skip
+    """Does what can be done and names what is refused; exit 3 if anything was. beside: what it left alone, in words."""
     ids: list[str] = []
     refused: list[dict[str, str]] = []
     for book_id, number in targets:
@@ -229,11 +253,13 @@ def _each(
     if as_json:
         print_json({done.replace(" ", "_"): ids, "refused": refused} if bulk else {"id": told, "done": not refused})
     elif bulk and not ids and not refused:
-        click.echo("nothing matches: there is nothing to do")
+        click.echo("no exception matches" if beside else "nothing matches: there is nothing to do")
     elif bulk:
         click.echo(f"{len(ids)} {done}, {len(refused)} refused")
     elif ids:
         click.echo(f"{ids[0]} {done}")
+    for line in () if as_json else beside:
+        click.echo(line)
     return REFUSED if refused else DONE
 
 

@@ -23,7 +23,7 @@ from shebao.ledger.history import bill_story
 from shebao.ledger.records import TYPES
 
 from . import funds as fund_lines
-from . import shelf
+from . import shelf, waits
 from .account_cli import latest_day, take_statement
 from .commands import Context, bank_option, console
 from .decisions import ask, propose, waiting
@@ -34,10 +34,6 @@ from .workdays import read_workdays
 from .worklist import iso
 
 FEN_MAX: Final = 10**15
-ACTION_WORDS: Final = {
-    "receive": "到账 received", "cancel": "冲销 cancel", "payback": "退回银行 pay back", "refund": "退费 refund",
-    "refund-paid": "退费付出 refund paid", "sweep": "上解财政专户 sweep", "replace": "替换文件 replace file",
-}  # fmt: skip
 
 
 class Yuan(click.ParamType[int]):
@@ -287,15 +283,16 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
         today, calendar = date_of(context.now_us()), read_workdays(context.config)
         with here_.house.desk.read() as conn:
             found = [line for one in banks for line in fund_lines.lines(conn, one.key, one.book_id, calendar, today)]
-            held = [one for each in banks for one in waiting(conn, each.book_id) if not one.exception_id]
+            held = [
+                f"{waits.words(conn, each.key, one)} · {one.maker}"
+                for each in banks for one in waiting(conn, each.book_id) if not one.exception_id
+            ]  # fmt: skip
     if as_json:
         print_json([fund_lines.as_json(line) for line in found])
         return DONE
     _print(found)
-    for one in held:
-        told = here_.office.told(one.book_id, one.id)
-        what = f"{ACTION_WORDS[one.action]} {money(one.amount)} {one.reference or one.bill}".strip()
-        click.echo(f"待复核 waits for a second person: {told} {what} by {one.maker}")
+    for told in held:
+        click.echo(f"待复核 waits for a second person: {told}")
     return DONE
 
 

@@ -87,6 +87,13 @@ def run(desk: Desk, bank: str, book_id: int, spec: StatementSpec, date: int, dry
         told = f"its file is to be replaced by the one with SM3 {before.replaced_by[:16]}…, and that is not there"
         raise Refused(f"{iso(date)} of {bank}: {told}; put it into the inbox and run again")
     if before and file.digest not in (before.digest, before.replaced_by):
+        with desk.read() as conn:
+            number = shelf.replacement_waits(conn, book_id, date, file.digest)
+        if number:
+            told = f"this file waits for a second person, to replace the accepted one, as {bank}-{number}"
+            raise Refused(
+                f"{iso(date)} of {bank}: {told}; type: reconcile approve {bank}-{number} --reason TEXT --operator OTHER"
+            )
         raise Refused(
             f"another file of {bank} is accepted for {iso(date)} (SM3 {before.digest[:16]}…): put that back, or type:"
             f" reconcile run --bank {bank} --date {iso(date)} --replace --reason TEXT --operator NAME"

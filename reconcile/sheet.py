@@ -18,6 +18,8 @@ from shebao.codecs.statement import format_yuan
 from shebao.ledger.durable import replace
 from shebao.ledger.rulings import ALLOWED
 
+from .terms import action_of, class_of
+
 SHEET: Final = "worklist"
 JUDGEMENTS: Final = ("approve", "reject")
 BYTES_MAX: Final = 32 << 20
@@ -27,14 +29,14 @@ FAULTS_MAX: Final = 100
 COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "id": ("编号 id", 12),
     "date": ("结算日 date", 12),
-    "class": ("类别 class", 17),
+    "class": ("类别 class", 24),
     "state": ("状态 state", 11),
     "bill": ("缴费单 bill", 23),
     "ledger": ("账上(元) ledger", 15),
     "bank": ("银行(元) bank", 15),
     "stan": ("STAN", 9),
     "age_days": ("账龄(天) days", 10),
-    "proposal": ("建议 proposal", 12),
+    "proposal": ("建议 proposal", 24),
     "waiting": ("待复核 waits for approval", 34),
     "asked": ("待复核号 its id", 12),
     "decision": ("决定 decision", 13),
@@ -104,10 +106,10 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
                 sheet.write_number(number, column, value)
             else:
                 sheet.write_string(number, column, str(value), fill if name in FILLED else text)
-        choices = JUDGEMENTS if row["state"] == "PROPOSED" else tuple(ALLOWED)
+        choices = _choices(row["state"], class_of(row["class"]))
         sheet.data_validation(
             number, list(COLUMNS).index("decision"), number, list(COLUMNS).index("decision"),
-            {"validate": "list", "source": [c for c in choices if _may(c, row)]},
+            {"validate": "list", "source": [*choices]},
         )  # fmt: skip
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, max(number, 1), len(COLUMNS) - 1)
@@ -119,8 +121,12 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     return number
 
 
-def _may(choice: str, row: Mapping[str, Any]) -> bool:
-    return choice in JUDGEMENTS or (choice != "undo" and row["class"] in ALLOWED[choice])
+def _choices(state: str, item_class: str) -> tuple[str, ...]:
+    """What can be decided about a row; of a class that is none nothing is left out."""
+    if state == "PROPOSED":
+        return JUDGEMENTS
+    allowed = tuple(name for name in ALLOWED if name != "undo" and item_class in ALLOWED[name])
+    return allowed or tuple(ALLOWED)
 
 
 def read(path: Path) -> tuple[list[Filled], list[str]]:
@@ -157,7 +163,7 @@ def _read(source: BinaryIO) -> tuple[list[Filled], list[str]]:
             faults.append(f"row {number}: {one}")
         elif one is not None:
             filled.append(one)
-    twice = sorted(told for told, number in Counter(one.id for one in filled).items() if number > 1)
+    twice = sorted(told for told, number in Counter(one.id.lower() for one in filled).items() if number > 1)
     faults += [f"{told} stands in two rows; leave one" for told in twice]
     return filled, faults
 
@@ -168,13 +174,14 @@ def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
     if formulas:
         return f"{COLUMNS[formulas[0]][0]} is a formula; write the text itself (copy it, and paste the value)"
     values = {name: cell.value for name, cell in cells.items()}
-    decision = str(values.get("decision") or "").strip().lower()
+    decision = action_of(str(values.get("decision") or "").strip())
     if not decision:
         return None
     state = str(values.get("state") or "").strip()
-    right = JUDGEMENTS if state == "PROPOSED" else tuple(ALLOWED)
-    if decision not in right:
-        return f"decision {decision!r} is none for {state or 'a row without state'}; write {', '.join(right)}"
+    item_class = class_of(str(values.get("class") or "").strip())
+    if decision not in (JUDGEMENTS if state == "PROPOSED" else ALLOWED):
+        right = ", ".join(_choices(state, item_class))
+        return f"decision {decision!r} is none for {state or 'a row without state'} {item_class}; write {right}"
     texts = {}
     for name in ("id", "class", "asked", "reason", "onto", "reference"):
         value = values.get(name)
@@ -191,5 +198,5 @@ def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
         if value not in (None, "") and (not isinstance(value, int | float) or not abs(value) < 2**53):
             return f"{COLUMNS[name][0]} is no amount; leave it as it went out"
         sides[name] = None if value in (None, "") else round(value * 100)
-    shown = Shown(texts["class"], state, sides["ledger"], sides["bank"], texts["asked"])
+    shown = Shown(class_of(texts["class"]), state, sides["ledger"], sides["bank"], texts["asked"])
     return Filled(number, texts["id"], shown, decision, texts["reason"], texts["onto"], texts["reference"])

@@ -22,7 +22,7 @@ from shebao.ledger.facts import Book, Day
 from shebao.ledger.load import bill_of_row
 from shebao.ledger.reading import KINDS, SEPARATOR, TEXT_COLUMNS, detail_texts
 from shebao.ledger.schema import bill, book, day, event, open_import, payment
-from shebao.ledger.schema_day import bank_file, exception
+from shebao.ledger.schema_day import bank_file, exception, proposal
 
 from .items import LINE_SCHEMA, frame
 from .worklist import Row, iso
@@ -91,6 +91,15 @@ def files_of(conn: Connection, book_id: int) -> dict[int, AcceptedFile]:
 
 def _file(row: tuple[Any, ...]) -> AcceptedFile:
     return AcceptedFile._make((*row[:9], json.loads(row[9]), row[10]))
+
+
+def replacement_waits(conn: Connection, book_id: int, date: int, digest: str) -> int:
+    """The id of the proposal that this file replace the accepted one, while it waits; 0: there is none."""
+    query = select(func.max(proposal.c.id)).where(
+        proposal.c.book_id == book_id, proposal.c.action == "replace", proposal.c.state == "WAITING",
+        proposal.c.dates == str(date), proposal.c.reference == digest,
+    )
+    return int(conn.execute(query).scalar() or 0)
 
 
 def accepted_dates(conn: Connection, book_id: int, first: int, last: int) -> list[int]:

@@ -6,15 +6,16 @@ what both sides have of it so far (a bank tells by 0500 at any time), and what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec, Totals, file_names
-from shebao.ledger.day import AGREED, time_of
+from shebao.ledger.day import AGREED, DAY_US, time_of
 from shebao.ledger.desk import blocks
+from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.facts import Day, ToldTotals
 from shebao.ledger.told import told_of
 
@@ -23,6 +24,8 @@ from .decisions import waiting
 from .inbox import folder_of, is_there
 from .words import money
 from .worklist import CHINESE, LISTED, Row, iso
+
+FRESH_US: Final = DAY_US // 2  # a date that was closed longer ago is not this evening's
 
 
 class Told(NamedTuple):
@@ -120,9 +123,9 @@ def bank_status(
         _closed(d, _so_far(d, told), state_dir, bank, spec, files.get(d.date), rows.get(d.date, [])) for d in wanted
     ]
     open_date = next((_so_far(d, told) for d in every if d.date == book.open_date), None)
-    held = len(waiting(conn, book_id))
+    held = waiting(conn, book_id)
     undecided = sum(blocks(row) for row in rows.get(book.open_date, []))
-    return BankStatus(bank, name, open_date, dates, _next(bank, dates, held, undecided), held, undecided)
+    return BankStatus(bank, name, open_date, dates, _next(bank, dates, held, undecided), len(held), undecided)
 
 
 def _so_far(day: Day, told: Mapping[int, ToldTotals]) -> SoFar:
@@ -147,10 +150,12 @@ def _closed(
     )  # fmt: skip
 
 
-def _next(bank: str, dates: list[Closed], held: int, undecided: int) -> str:
+def _next(bank: str, dates: list[Closed], held: list[Proposal], undecided: int) -> str:
     for one in dates:
         if not one.out:
             return f"reconcile close --bank {bank} --date {iso(one.date)}"
+    if files := [one for one in held if one.action == "replace"]:  # it is no exception, and its date waits for it
+        return f"reconcile approve {bank}-{files[0].id} --reason TEXT --operator OTHER"
     for one in dates:
         if one.matched is None and one.there:
             return f"reconcile run --bank {bank} --date {iso(one.date)}"
@@ -233,12 +238,28 @@ def to_look_at(banks: Mapping[str, BankStatus]) -> tuple[str, str] | None:
     return f"银行 0500 与账不符,请查看: {found}", f"to look at: the bank told other totals: {found}"
 
 
-def verdict(banks: Mapping[str, BankStatus]) -> tuple[str, str]:
-    """Chinese and English, one line each: can I go home?"""
-    open_ = sum(one.open for one in banks.values())
-    if open_:
-        return (f"还有 {open_} 笔差异待处理", f"not yet: {open_} exception{'s are' if open_ > 1 else ' is'} open")
-    late = [b for b, one in banks.items() if any(d.matched is None for d in one.dates)]
-    if late:
-        return (f"还在等对账: {', '.join(late)}", f"not yet: not reconciled with {', '.join(late)}")
-    return ("账平,可以回家了", "balanced: you can go home")
+def verdict(banks: Mapping[str, BankStatus], now_us: int) -> tuple[str, str]:
+    """Chinese and English, one line each: can I go home? All that keeps a date is named, not only the first of it."""
+    parts: list[tuple[str, str]] = []
+    for found, chinese, english in (
+        (_whose(banks, lambda d: not d.out), "我方文件未出", "our file is missing"),
+        (_whose(banks, lambda d: d.there and d.matched is None), "银行文件待对账", "to be run"),
+        (_whose(banks, lambda d: not d.there and d.matched is None), "还在等", "waiting for"),
+    ):
+        if found:
+            parts.append((f"{chinese}: {found}", f"{english}: {found}"))
+    if open_ := sum(one.open for one in banks.values()):
+        many = "exceptions are" if open_ > 1 else "exception is"
+        parts.insert(0, (f"还有 {open_} 笔差异,留待对账员", f"{open_} {many} left for the clerk"))
+    if not parts:
+        fresh = any(d.closed_us > now_us - FRESH_US for one in banks.values() for d in one.dates)
+        balanced = ("账平,可以回家了", "balanced: you can go home")
+        parts.append(balanced if fresh else ("暂无待处理", "nothing is open so far"))
+    if held := sum(one.waiting for one in banks.values()):
+        parts.append((f"另有 {held} 项待复核", f"{held} {'wait' if held > 1 else 'waits'} for a second person"))
+    chinese, english = ("; ".join(words) for words in zip(*parts, strict=True))
+    return chinese, english
+
+
+def _whose(banks: Mapping[str, BankStatus], wants: Callable[[Closed], bool]) -> str:
+    return ", ".join(bank for bank, one in banks.items() if any(wants(d) for d in one.dates))

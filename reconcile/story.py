@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from shebao.codecs.statement import format_yuan
+from shebao.ledger.bills import parse_parts
 from shebao.ledger.day import time_of
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.schema import event, transfer
 
 from . import shelf
 from .decisions import APPROVED, REJECTED, about, by_number
-from .worklist import Row, iso
+from .words import money
+from .worklist import CHINESE, Row, iso
 
 
 def of(conn: Connection, book_id: int, number: int) -> tuple[Row | None, list[dict[str, Any]]]:
@@ -29,7 +32,10 @@ def of(conn: Connection, book_id: int, number: int) -> tuple[Row | None, list[di
 
 
 def _told(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
-    what = " ".join(text for text in (one.action, one.bill, one.dates, one.parts, one.reference) if text)
+    dates = " ".join(iso(int(date)) for date in one.dates.split())
+    parts = ", ".join(f"{kind} {money(fen)} 元" for kind, fen in parse_parts(one.parts))
+    reference = f"SM3 {one.reference[:16]}…" if one.action == "replace" else one.reference
+    what = " ".join(text for text in (one.action, one.bill, dates, parts, reference) if text)
     made = {"at": _at(one.made_us), "act": "proposed", "what": what, "by": f"{one.maker} ({one.maker_from})"}
     entries: list[dict[str, Any]] = [{**made, "reason": one.maker_reason, "amount": one.amount, "booked": []}]
     if one.state in (APPROVED, REJECTED):
@@ -61,14 +67,45 @@ def _at(us: int) -> str:
     return time_of(us).isoformat(timespec="seconds")
 
 
+def head(told: str, row: Row) -> list[str]:
+    """What an exception is, and what both sides have of it: so that somebody can ask the bank about it."""
+    lines = [f"{told}  {CHINESE[row.item_class]} {row.item_class}  {iso(row.date)}  {row.state}  {row.bill}"]
+    for name, text in (("账上 ledger", row.ledger_json), ("银行 bank", row.bank_json)):
+        lines.append(f"    {name:<9} {_side(json.loads(text)) if text and json.loads(text) else '—'}")
+    if row.state == "CLOSED":
+        lines.append(f"    关闭 closed: {_why_closed(row)}")
+    return lines
+
+
+def _side(line: Mapping[str, Any]) -> str:
+    moment = str(line["moment"])
+    clock = f"{iso(int(moment[:8]))} {moment[8:10]}:{moment[10:12]}:{moment[12:14]}"
+    state = " 已冲 reversed" if line.get("live") is False else ""
+    names = (("STAN", "stan"), ("RRN", "rrn"), ("终端 terminal", "terminal"), ("网点 branch", "branch"),
+             ("凭证 receipt", "receipt"), ("文件行 line of the file", "line"))  # fmt: skip
+    told = [f"{shown} {str(line[name]).strip()}" for shown, name in names if str(line.get(name) or "").strip()]
+    return " · ".join([f"{money(line['amount'])} 元{state}", f"交易 at {clock}", *told])
+
+
+def _why_closed(row: Row) -> str:
+    """By what the row itself tells; nobody decided about it."""
+    if row.item_class == "OTHER_DATE" and row.ledger_date:
+        return f"账上在另一结算日 the ledger has it in {iso(row.ledger_date)}"
+    if row.answer_date:
+        return f"银行已冲回 the bank took it back in its file of {iso(row.answer_date)}"
+    if row.item_class == "SUSPENSE":
+        return "挂账款已冲回 its money in suspense was reversed"
+    return "后来的文件已无此差异 a later file or line settled it"
+
+
 def words(entry: dict[str, Any]) -> list[str]:
     """An entry as lines for a screen."""
-    amount = f"  {format_yuan(entry['amount'])}" if entry["amount"] else ""
+    amount = f"  {money(entry['amount'])} 元" if entry["amount"] else ""
     by = f"  {entry['by']}" if entry["by"] else ""
     reason = f"  “{entry['reason']}”" if entry["reason"] else ""
     lines = [f"{entry['at'].replace('T', ' ')[:19]}  {entry['act']:<9} {entry['what']}{amount}{by}{reason}"]
     lines += [
-        f"    {one['date']} {one['kind']}: {one['debit']} → {one['credit']}  {format_yuan(one['amount'])}"
+        f"    {one['date']} {one['kind']}: {one['debit']} → {one['credit']}  {money(one['amount'])} 元"
         for one in entry["booked"]
     ]
     return lines

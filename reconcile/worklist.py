@@ -21,6 +21,7 @@ import polars as pl
 
 from shebao.ledger.cases import AMOUNT_DIFFERS, LEDGER_ONLY, STATE_DIFFERS
 from shebao.ledger.day import days_between
+from shebao.ledger.day import iso as iso_date
 from shebao.ledger.facts import ExceptionItem
 
 Row = ExceptionItem
@@ -304,6 +305,4 @@ def as_json(row: Row, bank: str, today: int, proposal: str, opened: int) -> dict
     }
 
 
-def iso(date: int) -> str:
-    """YYYYMMDD → YYYY-MM-DD."""
-    return f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
+iso: Final = iso_date  # YYYYMMDD → YYYY-MM-DD

@@ -20,11 +20,12 @@ from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_opt
 from shebao.ledger.day import date_of
 from shebao.ledger.desk_facts import Proposal
 
-from . import sheet, shelf, story
-from .commands import Context, Opened, bank_option, console, date_option, opened
-from .decisions import WAITING, Who, about, approve, ask, propose, reject, waiting
+from . import sheet, shelf, story, waits
+from .commands import Context, Opened, bank_option, console, date_option, opened, there
+from .decisions import WAITING, Who, about, approve, ask, by_number, propose, reject, waiting
 from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
+from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
 from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
 
@@ -74,7 +75,7 @@ def _waiting(bank: str, one: Proposal | None) -> dict[str, str]:
 @click.command("exceptions")
 @bank_option(required=False)
 @date_option("Only of this settlement date.")
-@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="Only of this class.")
+@click.option("--class", "item_class", type=CLASS, help="Only of this class.")
 @json_option
 @click.pass_obj
 def exceptions(context: Context, bank: str | None, date: int | None, item_class: str | None, as_json: bool) -> int:
@@ -115,7 +116,8 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
         by = one["waiting"].get("by", "")
         table.add_row(
             one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
-            one["proposal"], f"{one['state']} by {by}" if by else one["state"], str(one["age_days"]),
+            AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"],
+            str(one["age_days"]),
         )  # fmt: skip
     out.print(table)
     for item_class in dict.fromkeys(one["class"] for one in told):
@@ -153,14 +155,20 @@ def show(context: Context, told: str, as_json: bool) -> int:
         book_id, number = here.find(told)
         with here.house.desk.read() as conn:
             row, entries = story.of(conn, book_id, number)
+            told = here.office.told(book_id, number)
+            if row is not None:
+                (full,) = _with_payment(conn, [row])
+                head = story.head(told, full)
+            else:
+                head = [waits.words(conn, told.rpartition("-")[0], one) for one in by_number(conn, book_id, number)]
         if not entries:
             raise Stop(f"there is no {told}; type: reconcile exceptions, or reconcile funds", REFUSED)
     if as_json:
         state = row.state if row else ""
         print_json({"id": told, "class": row.item_class if row else "", "state": state, "history": entries})
         return DONE
-    if row is not None:
-        click.echo(f"{told}  {CHINESE[row.item_class]} {row.item_class}  {iso(row.date)}  {row.state}  {row.bill}")
+    for line in head:
+        click.echo(line)
     for entry in entries:
         for line in story.words(entry):
             click.echo(line)
@@ -175,7 +183,7 @@ def show(context: Context, told: str, as_json: bool) -> int:
 @click.option("--import", "filled", type=click.Path(path_type=Path, dir_okay=False), help="Take a filled one back.")
 @bank_option(required=False)
 @date_option("--xlsx: only of this settlement date.")
-@click.option("--class", "item_class", type=click.Choice([*PROPOSALS]), help="--xlsx: only of this class.")
+@click.option("--class", "item_class", type=CLASS, help="--xlsx: only of this class.")
 @operator_option
 @json_option
 @click.pass_obj
@@ -201,7 +209,8 @@ def worklist(
 def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
     rows = [
         {
-            **line, "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
+            **line, "class": class_words(line["class"]), "proposal": _proposal_words(line["proposal"]),
+            "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
             "waiting": " ".join(text for name, text in line["waiting"].items() if text and name != "id"),
             "asked": line["waiting"].get("id", ""),
         }
@@ -216,8 +225,13 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
     return DONE
 
 
+def _proposal_words(proposal: str) -> str:
+    """A proposal that is an action, or that is none yet: then the answer of the bank is awaited."""
+    return AWAITED.get(proposal) or ACTION_WORDS.get(proposal, proposal) or "—"
+
+
 def _take_back(context: Context, path: Path, operator: str | None, as_json: bool) -> int:
-    rows, faults = sheet.read(path)
+    rows, faults = sheet.read(there(path))
     with place(context) as here:
         places: list[tuple[int, int]] = []
         for row in rows:  # all of them, before anything is done

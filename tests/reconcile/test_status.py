@@ -67,7 +67,7 @@ def test_an_exception_of_the_open_date_is_open_too(bureau: Any) -> None:
     assert bureau.told("run", "--bank", "icbc")["state"] == "RECONCILED" and bureau.type("status").exit_code == 0
     bureau.undo(paid, code="R2")
     told, done = of(bureau, "icbc"), bureau.type("status")
-    assert done.exit_code == 1 and "not yet: 1 exception is open" in done.stdout
+    assert done.exit_code == 1 and "1 exception is left for the clerk" in done.stdout
     assert (told["balanced"], told["exceptions_open"], told["open"]["exceptions_open"]) == (False, 1, 1)
     assert told["next"] == "reconcile exceptions --bank icbc" and "2026-11-24 OPEN · 待处理 open 1 · " in done.stdout
     bureau.pay("ccb", mti="0220", bill="33011026110109999999")  # suspense keeps nobody
@@ -136,3 +136,43 @@ def test_of_a_reconciled_date_the_file_has_the_last_word(bureau: Any) -> None:
     bureau.told("run", "--bank", "icbc")
     screen = bureau.type("status").stdout
     assert "请查看" not in screen and "差 gap 1 笔 120.00 元" in screen
+
+
+def first_line(bureau: Any) -> str:
+    return str(bureau.type("status").stdout).partition("\n")[0]
+
+
+def test_the_first_line_names_all_that_a_date_waits_for(bureau: Any) -> None:
+    """Before any cut-over nobody is sent home; a file of ours that is missing is never balanced."""
+    bureau.pay("icbc")
+    assert first_line(bureau) == "暂无待处理  nothing is open so far"
+    for bank in ("icbc", "ccb"):
+        bureau.close(bank)
+        assert bank in first_line(bureau).partition("waiting for: ")[2]
+    bureau.deliver("icbc", D)
+    assert "银行文件待对账: icbc; 还在等: ccb  to be run: icbc; waiting for: ccb" in first_line(bureau)
+    bureau.deliver("icbc", D, lambda lines: [])
+    bureau.type("run", "--bank", "icbc")
+    wanted = "还有 1 笔差异,留待对账员; 还在等: ccb  1 exception is left for the clerk; waiting for: ccb"
+    assert first_line(bureau) == wanted
+    told = bureau.told("exceptions")[0]["id"]
+    bureau.type("propose", told, "--action", "accept", "--reason", "因为", "--operator", "甲")
+    assert first_line(bureau).endswith("; 1 waits for a second person")
+    bureau.type("approve", told, "--reason", "同意", "--operator", "乙")
+    bureau.deliver("ccb", D)
+    bureau.type("run", "--bank", "ccb")
+    assert first_line(bureau) == "账平,可以回家了  balanced: you can go home"
+    next(bureau.folder_of("outbox", "ccb", D).glob("*.ok")).unlink()
+    assert first_line(bureau) == "我方文件未出: ccb  our file is missing: ccb"
+
+
+def test_a_file_that_waits_to_replace_another_is_led_to(bureau: Any) -> None:
+    bureau.pay("icbc")
+    bureau.close("icbc")
+    bureau.deliver("icbc", D)
+    bureau.told("run", "--bank", "icbc")
+    bureau.deliver("icbc", D, lambda lines: [lines[0]._replace(amount=1)])
+    told = bureau.told("run", "--bank", "icbc", "--replace", "--reason", "重发", "--operator", "甲")["id"]
+    assert of(bureau, "icbc")["next"] == f"reconcile approve {told} --reason TEXT --operator OTHER"
+    done = bureau.type("run", "--bank", "icbc")
+    assert done.exit_code == 3 and f"as {told}; type: reconcile approve {told}" in done.output
