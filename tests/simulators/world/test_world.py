@@ -77,6 +77,7 @@ def test_everything_that_can_go_wrong_has_gone_wrong(total: Sum) -> None:
     assert any(name.startswith("commit: death") for name in happened)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", KEPT)
 def test_a_seed_that_once_was_not_clean(seed: int, folder: Path) -> None:
     assert runner.play(draw(seed), folder).faults == []
