@@ -29,6 +29,7 @@ from shebao.ledger.commands import (
     version_option,
     wall_us,
 )
+from shebao.ledger.day import iso
 
 from . import shelf
 from . import status as status_screen
@@ -43,7 +44,7 @@ from .match import CLASSES
 from .report_cli import report
 from .run import run as run_date
 from .run import take_in
-from .worklist import CHINESE, iso
+from .worklist import CHINESE
 from .worklist_cli import exceptions, show, worklist
 
 

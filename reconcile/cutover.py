@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from shebao.codecs.errors import Code
 from shebao.codecs.settings import BankSettings
-from shebao.ledger.day import add_days, moment_of
+from shebao.ledger.day import add_days, iso, moment_of
 from shebao.ledger.facts import KeyClass, Request
 from shebao.ledger.store import CommitInDoubt, Store
 
 from . import shelf
 from .close import NotClosed
 from .run import Desk
-from .worklist import iso
 
 TRIES = 3  # of a commit in doubt
 

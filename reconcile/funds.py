@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from shebao.ledger.day import OPEN
+from shebao.ledger.day import OPEN, iso
 
 from .reports.money import DaysLate, Due, dues
 from .workdays import Workdays
-from .worklist import iso
 
 ALL_DATES: Final = 99_999_999
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from shebao.codecs.numbers import bill_ok
 from shebao.ledger.bills import parts_text
 from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json
-from shebao.ledger.day import date_of
+from shebao.ledger.day import date_of, iso
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.history import bill_story
 from shebao.ledger.records import TYPES
@@ -31,7 +31,6 @@ from .desk_cli import Place, operator_option, place, reason_option, tell_id
 from .reports.money import Due
 from .words import money
 from .workdays import read_workdays
-from .worklist import iso
 
 FEN_MAX: Final = 10**15
 

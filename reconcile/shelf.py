@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from shebao.codecs.numbers import bill_ok
 from shebao.ledger.bills import is_payable
-from shebao.ledger.day import OPEN, add_days
+from shebao.ledger.day import OPEN, add_days, iso
 from shebao.ledger.desk import state_of
 from shebao.ledger.dues import money_on
 from shebao.ledger.facts import Book, Day
@@ -25,7 +25,7 @@ from shebao.ledger.schema import bill, book, day, event, open_import, payment
 from shebao.ledger.schema_day import bank_file, exception, proposal
 
 from .items import LINE_SCHEMA, frame
-from .worklist import Row, iso
+from .worklist import Row
 
 CHUNK: Final = 1000  # rows a transaction writes: well under 100 ms on SQLite
 CARRIED_DATES: Final = 7  # an exception that is carried opens again then (settlement.md section 5)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec, Totals, file_names
-from shebao.ledger.day import AGREED, DAY_US, time_of
+from shebao.ledger.day import AGREED, DAY_US, iso, time_of
 from shebao.ledger.desk import blocks
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.facts import Day, ToldTotals
@@ -23,7 +23,7 @@ from . import shelf
 from .decisions import waiting
 from .inbox import folder_of, is_there
 from .words import money
-from .worklist import CHINESE, LISTED, Row, iso
+from .worklist import CHINESE, LISTED, Row
 
 FRESH_US: Final = DAY_US // 2  # a date that was closed longer ago is not this evening's
 

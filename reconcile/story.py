@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from shebao.ledger.bills import parse_parts
-from shebao.ledger.day import time_of
+from shebao.ledger.day import iso, time_of
 from shebao.ledger.desk_facts import Proposal
 from shebao.ledger.schema import event, transfer
 
 from . import shelf
 from .decisions import APPROVED, REJECTED, about, by_number
 from .words import money
-from .worklist import CHINESE, Row, iso
+from .worklist import CHINESE, Row
 
 
 def of(conn: Connection, book_id: int, number: int) -> tuple[Row | None, list[dict[str, Any]]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from shebao.ledger.bills import parse_parts
+from shebao.ledger.day import iso
 from shebao.ledger.desk_facts import Proposal
 
 from . import shelf
 from .decisions import booked_as
 from .terms import ACTION_WORDS, class_words
 from .words import money
-from .worklist import iso
 
 
 def words(conn: Connection, bank: str, one: Proposal) -> str:

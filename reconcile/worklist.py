@@ -20,8 +20,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from shebao.ledger.cases import AMOUNT_DIFFERS, LEDGER_ONLY, STATE_DIFFERS
-from shebao.ledger.day import days_between
-from shebao.ledger.day import iso as iso_date
+from shebao.ledger.day import days_between, iso
 from shebao.ledger.facts import ExceptionItem
 
 Row = ExceptionItem
@@ -304,5 +303,3 @@ def as_json(row: Row, bank: str, today: int, proposal: str, opened: int) -> dict
         "time": f"20{row.trace:018d}"[:14],
     }
 
-
-iso: Final = iso_date  # YYYYMMDD → YYYY-MM-DD

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json, tell_faults
-from shebao.ledger.day import date_of
+from shebao.ledger.day import date_of, iso
 from shebao.ledger.desk_facts import Proposal
 
 from . import sheet, shelf, story, waits
@@ -27,7 +27,7 @@ from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
-from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal, iso
+from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal
 
 
 def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import calendar
 from typing import Final, NamedTuple
 
-from shebao.ledger.day import add_days
-
-from ..worklist import iso
+from shebao.ledger.day import add_days, iso
 
 DAY, MONTH, YEAR = "day", "month", "year"
 TITLES: Final = {DAY: ("日报", "Daily"), MONTH: ("月报", "Monthly"), YEAR: ("年报", "Yearly")}

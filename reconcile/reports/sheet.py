@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from shebao.ledger.day import iso
+
 from ..words import money
-from ..worklist import iso
 
 COUNT, MONEY, DATE, CODE, TEXT = "count", "money", "date", "code", "text"
 NUMBERS: Final = (COUNT, MONEY)

@@ -11,9 +11,9 @@ from typing import Final
 
 import polars as pl
 
-from shebao.ledger.day import time_of
+from shebao.ledger.day import iso, time_of
 
-from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, iso
+from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row
 from . import money_tables, words
 from .chart import clock
 from .cube import SUSPENSE, Line, corrections, lines, total

@@ -11,8 +11,8 @@ import io
 from typing import Final
 
 from shebao.codecs.statement import format_yuan
+from shebao.ledger.day import iso
 
-from ..worklist import iso
 from .report import Report
 from .words import ACCOUNTS, KINDS, TYPES
 
