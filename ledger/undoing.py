@@ -51,13 +51,15 @@ def _undo_booked(ask: Ask, effects: Effects, own: Payment | None, origin: Paymen
 
 def _undo_parked(ask: Ask, effects: Effects, own: Payment | None, origin: Payment | None) -> Effects | str:
     assert own is not None
-    item, opened = _item_of(ask, own)
+    return _given_up(ask, effects._replace(other_after=own._replace(state="REVERSED", undone_seq=ask.seq)), own)
+
+
+def _given_up(ask: Ask, effects: Effects, payment: Payment) -> Effects | str:
+    """`effects` with the payment's suspense item closed, if nothing was decided about that."""
+    item, opened = _item_of(ask, payment)
     if item.state != "OPEN" or opened.state not in ("OPEN", "CARRIED"):
         return f"its suspense item, exception {opened.id}, is {item.state}, {opened.state}: undo or reject that first"
-    return effects._replace(
-        other_after=own._replace(state="REVERSED", undone_seq=ask.seq),
-        suspense=item._replace(state="REVERSED"), exception=opened._replace(state="CLOSED"),
-    )  # fmt: skip
+    return effects._replace(suspense=item._replace(state="REVERSED"), exception=opened._replace(state="CLOSED"))
 
 
 def _undo_applied(ask: Ask, effects: Effects, own: Payment | None, origin: Payment | None) -> Effects | str:
@@ -118,12 +120,7 @@ def _undo_stood_again(ask: Ask, effects: Effects, origin: Payment) -> Effects | 
         bill = bill_of(ask.facts, origin)
         free = bills.released(bill, date_of(ask.facts.now_us))
         return effects._replace(payment_after=after, bill_before=bill, bill_after=free)
-    item, opened = _item_of(ask, origin)
-    if item.state != "OPEN" or opened.state not in ("OPEN", "CARRIED"):
-        return f"its suspense item, exception {opened.id}, is {item.state}, {opened.state}: undo or reject that first"
-    return effects._replace(
-        payment_after=after, suspense=item._replace(state="REVERSED"), exception=opened._replace(state="CLOSED")
-    )
+    return _given_up(ask, effects._replace(payment_after=after), origin)
 
 
 def _item_of(ask: Ask, payment: Payment) -> tuple[Suspense, ExceptionItem]:

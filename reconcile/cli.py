@@ -44,7 +44,7 @@ from .match import CLASSES
 from .report_cli import report
 from .run import run as run_date
 from .run import take_in
-from .worklist import CHINESE
+from .terms import class_words
 from .worklist_cli import exceptions, show, worklist
 
 
@@ -170,7 +170,7 @@ def _print_run(
     table.add_column("笔 items", justify="right")
     for item_class in CLASSES:
         if classes[item_class] or item_class == "MATCHED":
-            table.add_row(f"{CHINESE[item_class]} {item_class}", f"{classes[item_class]:,}")
+            table.add_row(class_words(item_class), f"{classes[item_class]:,}")
     out.print(table)
     if open_:
         differences = sum(classes[one] for one in CLASSES if one != "MATCHED")

@@ -271,4 +271,5 @@ def _count_again(desk: Desk, book_id: int, date: int) -> None:
             return
         lines = staged.lines_of(conn, book_id, file.staged_us)
         found = _find(conn, book_id, date, lines, desk.now_us())
-    _settle(desk, file, file, found, lines)
+    if found.classes != file.classes or found.changes.new or found.changes.changed:
+        _settle(desk, file, file, found, lines)

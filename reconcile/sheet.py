@@ -18,10 +18,9 @@ from shebao.codecs.statement import format_yuan
 from shebao.ledger.durable import replace
 from shebao.ledger.rulings import ALLOWED
 
-from .terms import action_of, class_of
+from .terms import JUDGEMENT_WORDS, action_of, class_of
 
 SHEET: Final = "worklist"
-JUDGEMENTS: Final = ("approve", "reject")
 BYTES_MAX: Final = 32 << 20
 ROWS_MAX: Final = 100_000
 FAULTS_MAX: Final = 100
@@ -124,7 +123,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 def _choices(state: str, item_class: str) -> tuple[str, ...]:
     """What can be decided about a row; of a class that is none nothing is left out."""
     if state == "PROPOSED":
-        return JUDGEMENTS
+        return tuple(JUDGEMENT_WORDS)
     allowed = tuple(name for name in ALLOWED if name != "undo" and item_class in ALLOWED[name])
     return allowed or tuple(ALLOWED)
 
@@ -179,7 +178,7 @@ def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
         return None
     state = str(values.get("state") or "").strip()
     item_class = class_of(str(values.get("class") or "").strip())
-    if decision not in (JUDGEMENTS if state == "PROPOSED" else ALLOWED):
+    if decision not in (JUDGEMENT_WORDS if state == "PROPOSED" else ALLOWED):
         right = ", ".join(_choices(state, item_class))
         return f"decision {decision!r} is none for {state or 'a row without state'} {item_class}; write {right}"
     texts = {}

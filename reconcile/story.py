@@ -15,8 +15,9 @@ from shebao.ledger.schema import event, transfer
 
 from . import shelf
 from .decisions import APPROVED, REJECTED, about, by_number
+from .terms import class_words
 from .words import money
-from .worklist import CHINESE, Row
+from .worklist import Row
 
 
 def of(conn: Connection, book_id: int, number: int) -> tuple[Row | None, list[dict[str, Any]]]:
@@ -69,7 +70,7 @@ def _at(us: int) -> str:
 
 def head(told: str, row: Row) -> list[str]:
     """What an exception is, and what both sides have of it: so that somebody can ask the bank about it."""
-    lines = [f"{told}  {CHINESE[row.item_class]} {row.item_class}  {iso(row.date)}  {row.state}  {row.bill}"]
+    lines = [f"{told}  {class_words(row.item_class)}  {iso(row.date)}  {row.state}  {row.bill}"]
     for name, text in (("账上 ledger", row.ledger_json), ("银行 bank", row.bank_json)):
         lines.append(f"    {name:<9} {_side(json.loads(text)) if text and json.loads(text) else '—'}")
     if row.state == "CLOSED":

@@ -27,7 +27,7 @@ from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
-from .worklist import CHINESE, LISTED, PROPOSALS, Row, as_json, default_proposal
+from .worklist import LISTED, PROPOSALS, Row, as_json, default_proposal
 
 
 def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
     out.print(table)
     for item_class in dict.fromkeys(one["class"] for one in told):
         _, chinese, english = PROPOSALS[item_class]
-        out.print(f"{CHINESE[item_class]} {item_class}: {chinese}; {english}")
+        out.print(f"{class_words(item_class)}: {chinese}; {english}")
     acts = ("", "ask", "follow", "carry")  # an answer is awaited
     first = next((one for one in told if one["state"] == "OPEN" and one["proposal"] not in acts), None)
     if first is not None:
