@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, status_of, strange
+from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, run_day, status_of, strange
 from shebao_sums import balance, check, differences, due
 
 from shebao.codecs.columns import StatementLine
@@ -17,10 +17,7 @@ def paid(bureau: Any) -> Any:
     """A day whose bank had one payment more than ours; it was paid onto its bill by decision."""
     bureau.fine = bureau.pay("icbc")
     bureau.only = bureau.bill()
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], bureau.only)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [*lines, strange(lines[0], bureau.only)])
     bureau.told_id = only(bureau)["id"]
     decide(bureau, bureau.told_id, "pay")
     return bureau
@@ -118,13 +115,6 @@ def test_a_replacement_needs_a_reason_and_another_person_and_its_own_file(paid: 
     assert run_state(paid) == "CLOSED"
 
 
-def next_file(bureau: Any, date: int, change: Any) -> dict[str, Any]:
-    bureau.close("icbc", date)
-    bureau.deliver("icbc", date, change)
-    bureau.next_day()
-    return run(bureau, date=date)
-
-
 def undoing(line: StatementLine, date: int) -> StatementLine:
     return line._replace(
         date=date, kind="R", stan="888888", rrn="", moment=f"{date}100000", original_moment=line.moment,
@@ -134,7 +124,7 @@ def undoing(line: StatementLine, date: int) -> StatementLine:
 
 def test_what_the_bank_takes_back_later_opens_a_booked_decision_again(paid: Any) -> None:
     only_line = strange(paid.our_lines("icbc", D)[0], paid.only)
-    told = next_file(paid, D + 1, lambda lines: [*lines, undoing(only_line, D + 1)])
+    told = run_day(paid, date=D + 1, change=lambda lines: [*lines, undoing(only_line, D + 1)])
     assert (told["exceptions_open"], sum(told["classes"].values())) == (0, 0)
     item = only(paid, id=paid.told_id)
     assert (item["state"], item["proposal"], run_state(paid)) == ("OPEN", "undo", "CLOSED")
@@ -151,34 +141,28 @@ def test_what_the_bank_takes_back_later_opens_a_booked_decision_again(paid: Any)
 
 def test_what_the_bank_was_asked_to_return_and_does_stays_decided(bureau: Any) -> None:
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, lines[0]])
-    bureau.next_day()
-    assert run(bureau)["classes"]["DUPLICATE"] == 1
+    assert run_day(bureau, lambda lines: [*lines, lines[0]])["classes"]["DUPLICATE"] == 1
     decide(bureau, only(bureau)["id"], "return")
     twice = bureau.our_lines("icbc", D)[0]
-    assert next_file(bureau, D + 1, lambda lines: [*lines, undoing(twice, D + 1)])["state"] == "SETTLED"
+    assert run_day(bureau, date=D + 1, change=lambda lines: [*lines, undoing(twice, D + 1)])["state"] == "SETTLED"
     assert not listed(bureau)
 
 
 def test_what_is_carried_opens_again_after_seven_dates_or_closes_by_a_later_file(bureau: Any) -> None:
     lost, late = bureau.pay("icbc"), bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [])
     lines = bureau.our_lines("icbc", D)
     for one in listed(bureau):
         decide(bureau, one["id"], "carry")
     assert run(bureau)["state"] == "RECONCILED"
     date = D + 1
-    told = next_file(bureau, date, lambda now: [*now, lines[1]._replace(date=date)])
+    told = run_day(bureau, date=date, change=lambda now: [*now, lines[1]._replace(date=date)])
     assert told["classes"]["OTHER_DATE"] == 1
     assert [one["bill"] for one in listed(bureau)] == [lost.bill] and late.bill == lines[1].bill
     for n in range(2, 8):
         date = add_days(D, n)
         assert only(bureau)["state"] == "CARRIED"
-        next_file(bureau, date, list)
+        run_day(bureau, date=date)
     assert only(bureau)["state"] == "OPEN"
     decide(bureau, only(bureau)["id"], "reverse")
     assert status_of(bureau, lost.bill) == "OUTSTANDING"
@@ -186,14 +170,11 @@ def test_what_is_carried_opens_again_after_seven_dates_or_closes_by_a_later_file
 
 def test_a_reversed_payment_that_the_bank_lists_after_all_is_open_again(bureau: Any) -> None:
     lost = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [])
     told = only(bureau)["id"]
     decide(bureau, told, "reverse")
     line = bureau.our_lines("icbc", D)[0]
-    next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])
+    run_day(bureau, date=D + 1, change=lambda now: [*now, line._replace(date=D + 1)])
     item = only(bureau, id=told)
     assert (item["class"], item["state"], item["proposal"]) == ("STATE_DIFFERS", "OPEN", "undo")
     decide(bureau, told, "undo")
@@ -203,15 +184,12 @@ def test_a_reversed_payment_that_the_bank_lists_after_all_is_open_again(bureau: 
 
 def test_a_late_reversal_is_joined_by_the_banks_own_line(bureau: Any) -> None:
     first = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D)
-    bureau.next_day()
-    assert run(bureau)["state"] == "RECONCILED"
+    assert run_day(bureau)["state"] == "RECONCILED"
     late = bureau.undo(first, code="R2")
     item = only(bureau)
     assert item["class"] == "LATE_REVERSAL"
     line = bureau.our_lines("icbc", D)[0]
-    told = next_file(bureau, D + 1, lambda now: [*now, undoing(line, D + 1)._replace(
+    told = run_day(bureau, date=D + 1, change=lambda now: [*now, undoing(line, D + 1)._replace(
         moment=str(late.moment), stan=late.stan)])  # fmt: skip
     assert (told["exceptions_open"], sum(told["classes"].values())) == (1, 0)
     decide(bureau, item["id"], "reverse")
@@ -247,10 +225,7 @@ def test_an_accepted_booking_that_is_undone_again_still_waits(paid: Any) -> None
 def test_a_carried_line_that_goes_and_comes_back_is_not_decided(bureau: Any) -> None:
     bureau.only = bureau.bill()
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], bureau.only)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [*lines, strange(lines[0], bureau.only)])
     told = only(bureau)["id"]
     decide(bureau, told, "carry")
     replace(bureau, list)
@@ -269,10 +244,7 @@ def test_a_file_is_put_back_that_was_replaced(paid: Any) -> None:
 def test_the_banks_line_of_a_late_reversal_goes_and_comes_back(bureau: Any) -> None:
     """What the line answered is open again without it, and every date's statement holds (`run` checks it)."""
     first = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D)
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau)
     late = bureau.undo(first, code="R2")
     line = bureau.our_lines("icbc", D)[0]
     told = undoing(line, D)._replace(moment=str(late.moment), stan=late.stan)
@@ -286,9 +258,10 @@ def test_the_banks_line_of_a_late_reversal_goes_and_comes_back(bureau: Any) -> N
     decide(bureau, item, "undo")
     decide(bureau, item, "accept")
     assert run(bureau)["state"] == "RECONCILED"
-    next_file(bureau, D + 1, lambda lines: [*lines, told._replace(date=D + 1)])
+    run_day(bureau, date=D + 1, change=lambda lines: [*lines, told._replace(date=D + 1)])
     assert only(bureau, id=item)["state"] == "OPEN"  # accepted, and then the bank's own line shows it paid out
-    next_file(bureau, D + 2, lambda lines: [*lines, told._replace(date=D + 2)])  # told once more: an item of its own
+    # told once more: an item of its own
+    run_day(bureau, date=D + 2, change=lambda lines: [*lines, told._replace(date=D + 2)])
     assert {one["class"] for one in listed(bureau)} == {"LATE_REVERSAL", "DUPLICATE"}
     decide(bureau, item, "reverse")
     assert status_of(bureau, first.bill) == "OUTSTANDING"
@@ -296,14 +269,11 @@ def test_the_banks_line_of_a_late_reversal_goes_and_comes_back(bureau: Any) -> N
 
 def test_a_late_reversal_is_not_answered_any_more_when_the_banks_line_vanishes(bureau: Any) -> None:
     first = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D)
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau)
     late = bureau.undo(first, code="R2")
     item = only(bureau)
     line = undoing(bureau.our_lines("icbc", D)[0], D + 1)._replace(moment=str(late.moment), stan=late.stan)
-    next_file(bureau, D + 1, lambda now: [*now, line])
+    run_day(bureau, date=D + 1, change=lambda now: [*now, line])
     decide(bureau, item["id"], "reverse")
     bureau.deliver("icbc", D + 1)
     told = bureau.told("run", "--bank", "icbc", "--date", str(D + 1), "--replace", "--operator", "经办甲", *WHY)["id"]
@@ -320,12 +290,10 @@ def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes
 ) -> None:
     """The due moves to the date of the line that is left, out of the ledger's; what was booked for it waits."""
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D)
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau)
     line = bureau.our_lines("icbc", D)[0]
-    assert next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])["classes"]["DUPLICATE"] == 1
+    told = run_day(bureau, date=D + 1, change=lambda now: [*now, line._replace(date=D + 1)])
+    assert told["classes"]["DUPLICATE"] == 1
     decide(bureau, only(bureau)["id"], action)
     replace(bureau, lambda lines: [])
     for date in (D, D + 1, D):
@@ -338,10 +306,7 @@ def test_what_was_told_twice_and_decided_is_the_one_line_once_the_first_vanishes
 def test_what_was_booked_for_a_repeated_line_is_reversed_and_not_the_payment(bureau: Any) -> None:
     """Whatever was decided about it in between."""
     payment = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, lines[0]])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [*lines, lines[0]])
     told = only(bureau)["id"]
     decide(bureau, told, "suspense")
     replace(bureau, list)
@@ -355,10 +320,7 @@ def test_what_was_booked_in_parts_is_undone_part_by_part(bureau: Any) -> None:
     """The last part first; a mirror of one alone would leave the rest in suspense."""
     free = bureau.bill()
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], free)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [*lines, strange(lines[0], free)])
     told = only(bureau)["id"]
     decide(bureau, told, "suspense")  # 120.00
     replace(bureau, lambda lines: [*lines, strange(lines[0], free, amount=12005)])
@@ -374,10 +336,7 @@ def test_what_was_booked_in_parts_is_undone_part_by_part(bureau: Any) -> None:
 
 def test_a_part_booked_beside_a_payment_is_undone_before_that_is_reversed(bureau: Any) -> None:
     payment = bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [lines[0]._replace(amount=12005)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [lines[0]._replace(amount=12005)])
     told = only(bureau)["id"]
     decide(bureau, told, "suspense")
     replace(bureau, lambda lines: [lines[0]._replace(amount=11990)])
@@ -391,10 +350,7 @@ def test_a_part_booked_beside_a_payment_is_undone_before_that_is_reversed(bureau
 def test_a_difference_that_vanished_with_its_line_is_told_once(bureau: Any) -> None:
     """The difference that was booked, and the payment itself."""
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [lines[0]._replace(amount=12005)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [lines[0]._replace(amount=12005)])
     told = only(bureau)["id"]
     decide(bureau, told, "suspense")
     replace(bureau, lambda lines: [])
@@ -407,12 +363,9 @@ def test_a_difference_that_vanished_with_its_line_is_told_once(bureau: Any) -> N
 
 def test_the_classes_of_the_date_before_follow_a_later_file(bureau: Any) -> None:
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [])
     line = bureau.our_lines("icbc", D)[0]
-    next_file(bureau, D + 1, lambda now: [*now, line._replace(date=D + 1)])
+    run_day(bureau, date=D + 1, change=lambda now: [*now, line._replace(date=D + 1)])
     rows = bureau.told("report", "--date", str(D))["tables"]["result"]
     (icbc,) = (row for row in rows if "icbc" in row["bank"])
     assert (icbc["LEDGER_ONLY"], icbc["OTHER_DATE"]) == (0, 1)
@@ -420,10 +373,7 @@ def test_the_classes_of_the_date_before_follow_a_later_file(bureau: Any) -> None
 
 def test_what_is_carried_opens_again_whether_or_not_a_file_came(bureau: Any) -> None:
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [])
     decide(bureau, only(bureau)["id"], "carry")
     for _ in range(7):
         assert only(bureau)["state"] == "CARRIED"

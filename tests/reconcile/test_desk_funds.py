@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from shebao_account import Line, camt, csv
-from shebao_clerks import WHY, D, approve, decide, only, run, strange
+from shebao_clerks import WHY, D, approve, decide, only, run, run_day, strange
 from shebao_sums import balance, check, due, received
 
 BOOK = 200
@@ -180,10 +180,7 @@ def test_a_statement_instead_of_typing(days: Any, tmp_path: Path) -> None:
 def test_a_due_that_changes_afterwards_makes_the_date_reconciled_again(bureau: Any) -> None:
     bureau.pay("icbc")
     bureau.only = bureau.bill()
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [*lines, strange(lines[0], bureau.only)])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [*lines, strange(lines[0], bureau.only)])
     item = only(bureau)["id"]
     decide(bureau, item, "accept")
     took(bureau, *words("120", on="2026-11-24"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, strange
+from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, run_day, strange
 from shebao_sums import balance, check
 
 from shebao.reconcile import decisions
@@ -98,17 +98,11 @@ def test_a_proposal_of_what_was_decided_meanwhile(surplus: Any) -> None:
 
 def test_a_proposal_whose_exception_closed_by_itself_waits_for_nobody(bureau: Any) -> None:
     bureau.pay("icbc")
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, lambda lines: [])
-    bureau.next_day()
-    run(bureau)
+    run_day(bureau, lambda lines: [])
     told = only(bureau)["id"]
     propose(bureau, told, "carry")
     line = bureau.our_lines("icbc", D)[0]
-    bureau.close("icbc", D + 1)
-    bureau.deliver("icbc", D + 1, lambda lines: [line._replace(date=D + 1)])
-    bureau.next_day()
-    run(bureau, date=D + 1)
+    run_day(bureau, lambda lines: [line._replace(date=D + 1)], date=D + 1)
     assert not [one for one in bureau.told("status", code=None) if one["waiting"]]
     assert "CLOSED since" in approve(bureau, told, code=3).stderr
 

@@ -6,24 +6,17 @@ from typing import Any
 
 import pytest
 from shebao_bureau import bill_number
-from shebao_clerks import D, decide, listed, only, propose, run, status_of, strange
+from shebao_clerks import D, decide, listed, only, propose, run_day, status_of, strange
 from shebao_sums import balance
 
 UNKNOWN = bill_number(990002)
-
-
-def day(bureau: Any, change: Any = list) -> None:
-    bureau.close("icbc")
-    bureau.deliver("icbc", D, change)
-    bureau.next_day()
-    run(bureau)
 
 
 @pytest.mark.parametrize("fen", [780, 770])
 def test_a_suspended_payment_of_another_amount_is_reversed_and_its_item_closed(bureau: Any, fen: int) -> None:
     """The bank's amount is in suspense after it, once; and the payment's again when that is undone."""
     bureau.pay("icbc", mti="0220", bill=UNKNOWN, fen=777)
-    day(bureau, lambda lines: [lines[0]._replace(amount=fen)])
+    run_day(bureau, lambda lines: [lines[0]._replace(amount=fen)])
     first = only(bureau, **{"class": "SUSPENSE"})["id"]
     told = only(bureau, **{"class": "AMOUNT_DIFFERS"})["id"]
     decide(bureau, told, "reverse")
@@ -46,7 +39,7 @@ def late(bureau: Any) -> Any:
     def make(**more: Any) -> str:
         bureau.paid = bureau.pay("icbc", **more)
         bureau.void = bureau.undo(bureau.paid, "void")
-        day(bureau)
+        run_day(bureau)
         bureau.undo(bureau.void, code="R2")
         return str(only(bureau, **{"class": "LATE_REVERSAL"})["id"])
 
@@ -83,6 +76,6 @@ def test_the_proposal_is_to_pay_what_was_in_time(bureau: Any) -> None:
     with bureau.store.writing() as conn:
         conn.exec_driver_sql(f"UPDATE bill SET last_day = {D} WHERE number = {free[:19]}")
     bureau.pay("icbc")
-    day(bureau, lambda lines: [*lines, strange(lines[0], free), strange(lines[0], wrong, stan="999998")])
+    run_day(bureau, lambda lines: [*lines, strange(lines[0], free), strange(lines[0], wrong, stan="999998")])
     assert {one["bill"]: one["proposal"] for one in listed(bureau)} == {free: "pay", wrong: "suspense"}
     decide(bureau, only(bureau, bill=free)["id"], "pay")

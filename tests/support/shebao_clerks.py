@@ -47,6 +47,14 @@ def run(bureau: Any, bank: str = "icbc", date: int = D) -> dict[str, Any]:
     return told
 
 
+def run_day(bureau: Any, change: Any = list, date: int = D) -> dict[str, Any]:
+    """Closes a date; its file comes from the bank, changed, and is run on the next date."""
+    bureau.close("icbc", date)
+    bureau.deliver("icbc", date, change)
+    bureau.next_day()
+    return run(bureau, date=date)
+
+
 def strange(line: StatementLine, bill: str, **more: Any) -> StatementLine:
     return line._replace(**{"bill": bill, "stan": "999999", "rrn": "", "receipt": "", **more})
 
