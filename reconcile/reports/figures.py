@@ -183,7 +183,7 @@ def bank_part(conn: Connection, key: str, name: str, book_id: int, period: Perio
         seal[0].seal.hex() if seal else "", seal[0].date if seal else 0,
         [(row.at_us, row.original_text) for row in rows(conn, "restores", book=book_id, first=first, last=last)],
         book is None or book.open_date <= period.until,
-        [Ruled._make(row) for row in rows(conn, "decisions", book=book_id, first=first, last=last)],
+        [Ruled._make(row) for row in rows(conn, "decisions", first=first, last=last, **dates)],
     )  # fmt: skip
 
 

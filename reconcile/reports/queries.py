@@ -119,12 +119,14 @@ ORDER BY date, item_class, state, decided_date
 """,
     ),
     "decisions": Query(
-        "What two people decided in the period: who asked, who approved, why. Its id: the exception's, else its own.",
+        "What two people decided in the period, or whenever about an exception of it: who asked, who approved, why.",
         """
 SELECT e.date, r.exception_id, r.proposal_id, r.action, e.amount, r.maker, e.operator AS checker, e.at_us,
        r.maker_reason, e.reason AS checker_reason
 FROM ruling r JOIN event e ON e.book_id = r.book_id AND e.seq = r.seq
-WHERE r.book_id = :book AND r.seq > :first AND r.seq <= :last
+WHERE r.book_id = :book
+  AND (r.seq > :first AND r.seq <= :last
+       OR r.exception_id IN (SELECT id FROM exception WHERE book_id = :book AND date BETWEEN :since AND :until))
 ORDER BY r.seq
 """,
     ),

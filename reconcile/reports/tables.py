@@ -147,19 +147,21 @@ def _decisions(f: Figures) -> Table:
     """Who asked and who approved: names beside the sum above, and the decisions that move no money."""
     columns = (
         Column("id", "编号", "id", CODE), Column("action", "处理", "action"),
-        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("maker", "经办", "maker", aside=True),
+        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("date", "记账日", "booked on", DATE),
+        Column("maker", "经办", "maker", aside=True),
         Column("checker", "复核", "checker", aside=True), Column("time", "复核时间", "approved", CODE, aside=True),
         Column("reason", "经办理由／复核理由", "reasons of both", aside=True),
     )  # fmt: skip
     rows = [
         (
             f"{part.bank}-{one.exception_id or one.proposal_id}", Text(words.ACTIONS.get(one.action, ""), one.action),
-            one.fen, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
+            one.fen, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
             Text(f"{one.maker_reason}／{one.checker_reason}"),
         )
         for part in f.banks for one in part.decisions
     ]  # fmt: skip
-    note = "本期记账的全部双人处理，含结转、不入账与收付款。 All that two people decided in the period."
+    note = "本期记账的全部双人处理，含结转、不入账与收付款；以及对本期差异的处理，无论何日记账。"
+    note += " All that two people decided in the period, or later about its exceptions."
     if len(rows) > SHOWN + 1:
         note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
     return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shebao_bureau import BANKS
-from shebao_clerks import D, approve, decide, only, run, strange
+from shebao_clerks import D, approve, decide, only, run, run_day, strange
 from shebao_made_day import figures, report
 
 from shebao.codecs.columns import StatementLine
@@ -53,6 +53,18 @@ def test_classes_are_those_of_now(any_bureau: Any) -> None:
     run(bureau, date=D + 1)
     row = result(bureau)
     assert (row["LEDGER_ONLY"], row["OTHER_DATE"], row["version"]) == (1, 0, 3)
+
+
+def test_who_decided_next_morning_stands_in_the_report_of_the_date_it_is_about(any_bureau: Any) -> None:
+    bureau = any_bureau
+    bureau.pay("icbc")
+    run_day(bureau, lambda lines: [])
+    decide(bureau, "icbc-1", "reverse")
+    for date in (D, add_days(D, 1)):  # of the next date too: that is where it is booked
+        told = bureau.told("report", "--date", str(date))["tables"]
+        (row,) = told["decision"]
+        assert (row["id"], row["date"], row["amount"]) == ("icbc-1", add_days(D, 1), 12000)
+        assert len(told["correction"]) == (date != D), "money counts once: where it is booked"
 
 
 def test_every_total_holds_after_every_decision(any_bureau: Any) -> None:
