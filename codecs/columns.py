@@ -157,7 +157,9 @@ def format_yuan(fen: int) -> str:
 
 @lru_cache(maxsize=4096)
 def date_exists(yyyymmdd: str) -> bool:
-    """Whether eight digits are a date of the calendar."""
+    """Whether eight digits are a date of this century: the wire tells no year, so the books know no other."""
+    if not yyyymmdd.startswith("20"):
+        return False
     try:
         calendar_date(int(yyyymmdd[:4]), int(yyyymmdd[4:6]), int(yyyymmdd[6:]))
     except ValueError:
@@ -344,7 +346,7 @@ class RowReader:
         for column in (1, 11):
             if columns[column] and not date_exists(columns[column][:8]):
                 wrong = f"{COLUMN_NAMES[column]} {columns[column]} does not exist"
-                faults.append(LineFault(number, wrong, "write a date of the calendar"))
+                faults.append(LineFault(number, wrong, "write a date of the calendar, of a year 20xx"))
         if bool(columns[11]) != bool(columns[12]):
             right = "write both original_time and original_stan, or neither"
             faults.append(LineFault(number, "half an original", right))

@@ -23,6 +23,7 @@ AGREED: Final = frozenset({RECONCILED, SETTLED})
 DAY_US: Final = 86_400_000_000
 AGE_MAX_US: Final = DAY_US  # of a new request, in either direction
 AGE_MAX_ADVICE_US: Final = 7 * DAY_US  # of advices and reversals, into the past
+OTHER_DATES: Final = 7  # a bank's line and the ledger's are sought this many dates either side of one another
 
 # No book gives out as many receipts of a date in 24 hours: 5,000 a second, all day long.
 RECEIPTS_A_DAY: Final = 432_000_000

@@ -49,11 +49,11 @@ def _receive(fund: Fund) -> Moved | str:
 
 
 def shared_out(fund: Fund, amount: int) -> dict[int, int]:
-    """An amount over the dates, oldest first. A date whose due is negative takes it from the others."""
+    """An amount over the dates, oldest first. A negative due takes it from the other dates; what came stays."""
     dates, left, shares = fund.dates, amount, {}
     for date in dates[:-1]:
         known = fund.facts.money[fund.book.book_id, date]
-        shares[date] = min(left, known.due - known.received)
+        shares[date] = min(left, max(known.due - known.received, min(known.due, 0)))
         left -= shares[date]
     shares[dates[-1]] = left
     return shares

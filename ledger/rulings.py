@@ -32,7 +32,7 @@ from .cases import (
     told_by,
     why_not,
 )
-from .day import date_of, iso
+from .day import OTHER_DATES, date_of, days_between, iso
 from .facts import Effects, ExceptionItem, Payment, Suspense
 from .journal import mirror, money, standing, transfers
 from .payment import VOID_PROC, taken_in
@@ -120,10 +120,12 @@ def _came_meanwhile(ask: Ask) -> str:
     payment = ledger_payment(ask)
     if payment is None or payment.state != "LIVE":
         return ""
-    return (
-        f"the ledger has this money since: payment {payment.receipt} of {iso(payment.date)};"
-        f" type: reconcile run --bank {ask.book.bank} --date {iso(ask.case.date)}"
-    )
+    told = f"payment {payment.receipt} of {iso(payment.date)}"
+    if abs(days_between(payment.date, ask.case.date)) > OTHER_DATES:
+        far = f"the ledger has this money: {told}, too far from {iso(ask.case.date)} to be matched with it"
+        return f"{far}; reverse that first, or propose return"
+    run = f"type: reconcile run --bank {ask.book.bank} --date {iso(ask.case.date)}"
+    return f"the ledger has this money since: {told}; {run}"
 
 
 def _parked(ask: Ask, fen: int, effects: Effects) -> Effects:

@@ -102,6 +102,8 @@ def read_plain(
         return _columns(_entries(block) if xml else _lines(block, spec), pattern, spec, date, number)
 
     lines = pl.concat([frame([]), *_ahead(columns, numbered())], rechunk=True)
+    if xml and lines.is_empty():
+        raise NotPlain  # an entry begins, and none ends
     if xml:
         head, tail = cut.head + first, cut.tail
     else:

@@ -23,6 +23,7 @@ from shebao.ledger.config import read_dialects, read_settings
 from shebao.ledger.schema import book
 from shebao.ledger.store import Store
 
+from . import shelf
 from .close import NotClosed
 from .inbox import NotThere
 from .run import Desk, Refused
@@ -60,7 +61,19 @@ def opened(context: Context) -> Iterator[Opened]:
     settings = read_settings(context.config)
     dialects = read_dialects(settings, context.config)
     with store_of(settings) as store:
-        yield Opened(settings, dialects, store, desk_of(store, Path(settings.state_dir), context.now_us))
+        desk = desk_of(store, Path(settings.state_dir), context.now_us)
+        _wake(desk, settings)
+        yield Opened(settings, dialects, store, desk)
+
+
+def _wake(desk: Desk, settings: SwitchSettings) -> None:
+    """What was carried long enough is open again for whoever looks, also where nobody runs a date."""
+    books = [bank.book_id for bank in settings.banks.values()]
+    with desk.read() as conn:
+        over = [book_id for book_id in books if shelf.carried_enough(conn, book_id)]
+    for book_id in over:
+        with desk.lock(book_id) as conn:
+            shelf.wake(conn, book_id)
 
 
 def desk_of(store: Store, state_dir: Path, now_us: Callable[[], int]) -> Desk:

@@ -52,8 +52,12 @@ def frame(rows: Iterable[tuple[object, ...]]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=LINE_SCHEMA, orient="row")
 
 
-def side(lines: pl.DataFrame) -> Side:
-    """Nets one side's lines of any number of dates; heads and moves are numbered by `id` in order of date and line."""
+def side(lines: pl.DataFrame, other: pl.DataFrame | None = None) -> Side:
+    """Nets one side's lines of any number of dates; heads and moves are numbered by `id` in order of date and line.
+
+    other: the lines of the other side. Of several moves that speak of one payment, those that it has as well come
+    first, so that it does not matter in which order a bank lists them.
+    """
     numbered = lines.sort("date", "line").with_row_index("id").with_columns(
         pl.col("id").cast(pl.Int64),
         day=pl.col("date").cast(pl.String).str.to_date("%Y%m%d").cast(pl.Int32),
@@ -64,6 +68,8 @@ def side(lines: pl.DataFrame) -> Side:
     moves = numbered.filter(~takes_in).select(
         *common, "original_moment", "original_stan", sign=pl.when(pl.col("kind") == "P").then(1).otherwise(-1)
     )
+    if other is not None:
+        moves = pl.concat([moves.join(other, on=KEY, how=how, maintain_order="left") for how in ("semi", "anti")])
     return settle(Side(heads, _attach(heads, _rooted(moves))))
 
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from shebao.ledger.day import OTHER_DATES
+
 from .items import KEY, ROOT, Side, settle, side
-from .pairs import OTHER_DATES as OTHER_DATES
 from .pairs import PAIR, by_rrn, nearest, only_two, rank, ranked_pairs, rounds, without
 
 CLASSES = (
@@ -92,7 +93,7 @@ def _agreed_bills(
 
 
 def _items(ledger: pl.DataFrame, bank: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
-    ours, theirs = side(ledger), side(bank)
+    ours, theirs = side(ledger), side(bank, ledger)
     pairs, plain = _pair_by_key(ours.heads, theirs.heads)
     ours, theirs = _unlike(ours, pairs, "id"), _unlike(theirs, pairs, "id_right")
     surplus = _surplus(ours.heads, theirs.heads, pairs)

@@ -9,7 +9,8 @@ from typing import Final
 
 import polars as pl
 
-OTHER_DATES: Final = 7  # counterparts are sought this many dates either side
+from shebao.ledger.day import OTHER_DATES
+
 PAIR: Final = {"id": pl.Int64, "id_right": pl.Int64}
 
 

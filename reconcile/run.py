@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from shebao.codecs.statement import StatementSpec
-from shebao.ledger.day import iso
+from shebao.ledger.day import OTHER_DATES, iso
 from shebao.ledger.desk import blocks, state_of
 from shebao.ledger.desk_facts import DateMoney
 from shebao.ledger.dues import money_on
@@ -23,7 +23,7 @@ from shebao.ledger.dues import money_on
 from . import shelf, staged
 from .inbox import BankFile, folder_of, read_bank_file
 from .items import frame
-from .match import OTHER_DATES, counts, late_lines, match
+from .match import counts, late_lines, match
 from .worklist import FROM_THE_WIRE, LISTED, Changes, Row, answered, changes, decided_counts, findings
 
 TRIES: Final = 5  # to write what was found while others decide

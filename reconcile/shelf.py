@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from shebao.codecs.numbers import bill_ok
 from shebao.ledger.bills import is_payable
@@ -261,20 +261,27 @@ def judge(conn: Connection, book_id: int, date: int) -> str:
     return state
 
 
+def carried_enough(conn: Connection, book_id: int) -> list[int]:
+    """The dates of what was carried for CARRIED_DATES, and is to be opened again."""
+    return sorted(set(conn.execute(select(exception.c.date).where(_carried_enough(conn, book_id))).scalars()))
+
+
 def wake(conn: Connection, book_id: int) -> None:
     """Opens again what was carried for CARRIED_DATES, and judges its dates anew."""
-    book = book_of(conn, book_id)
-    if book is None:
-        return
-    over = and_(
-        exception.c.book_id == book_id, exception.c.state == "CARRIED",
-        exception.c.decided_date <= add_days(book.open_date, -CARRIED_DATES),
-    )  # fmt: skip
-    dates = sorted(set(conn.execute(select(exception.c.date).where(over)).scalars()))
+    dates = carried_enough(conn, book_id)
     if dates:
+        over = _carried_enough(conn, book_id)
         conn.execute(update(exception).where(over).values(state="OPEN", proposal=""))
     for date in dates:
         judge(conn, book_id, date)
+
+
+def _carried_enough(conn: Connection, book_id: int) -> ColumnElement[bool]:
+    book = book_of(conn, book_id)
+    until = add_days(book.open_date, -CARRIED_DATES) if book else 0
+    return and_(
+        exception.c.book_id == book_id, exception.c.state == "CARRIED", exception.c.decided_date <= until
+    )  # fmt: skip
 
 
 def chunks(rows: list[Row], size: int = CHUNK) -> Iterator[list[Row]]:

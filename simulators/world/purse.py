@@ -183,7 +183,8 @@ class Purse:
         """Oldest date first, each up to its due, the rest on the last."""
         days, left, shares = sorted(asked.dates), asked.amount, {}
         for day in days[:-1]:
-            shares[day] = min(left, self.due(asked.bank, day) - self.received[asked.bank, day])
+            due = self.due(asked.bank, day)
+            shares[day] = min(left, max(due - self.received[asked.bank, day], min(due, 0)))
             left -= shares[day]
         shares[days[-1]] = left
         return shares

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, status_of, strange
+from shebao_clerks import WHY, D, approve, decide, listed, only, propose, run, run_day, status_of, strange
 from shebao_sums import balance
 
 from shebao.codecs.columns import StatementLine
@@ -150,3 +150,16 @@ def test_all_decided_the_date_is_reconciled_and_settles_with_its_money(day: Any)
     approve(day, cancel)
     assert run(day)["state"] == "RECONCILED"
     assert day.told(*words)["id"] != told
+
+
+def test_what_is_carried_opens_again_after_seven_dates_though_nobody_runs_one(bureau: Any) -> None:
+    bureau.pay("icbc")
+    run_day(bureau, lambda lines: [])
+    decide(bureau, "icbc-1", "carry")
+    for left in range(7, -1, -1):
+        assert (only(bureau)["state"] == "CARRIED") == (left > 0)
+        assert bureau.told("funds", "--bank", "icbc")[0]["state"] == ("RECONCILED" if left else "CLOSED")
+        bureau.close("icbc")
+        bureau.next_day()
+    decide(bureau, "icbc-1", "carry")
+    assert only(bureau)["state"] == "CARRIED"

@@ -320,3 +320,10 @@ def test_a_statement_told_again_says_what_is_booked(days: Any) -> None:
     approve(days, "icbc-1")
     done = statement(days, csv(lines))
     assert "1 receipt waits for a second person, 1 booked already" in done.output and "approve icbc-2" in done.output
+
+
+def test_a_receipt_for_several_dates_takes_nothing_from_one_that_has_too_much(days: Any) -> None:
+    took(days, *words("200.00", reference="A"))
+    took(days, *words("100.00", "2026-11-23,2026-11-24", reference="B"))
+    assert [line["received"] for line in days.told("funds", "--bank", "icbc")][:2] == [20000, 10000]
+    check(days)

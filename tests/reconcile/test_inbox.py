@@ -241,3 +241,15 @@ def test_a_huge_text_node_is_refused_without_being_kept(bureau: Any) -> None:
     edit(path, lambda b: b.replace(b"T0000001", b"T" * 20_000_000, 1))
     bureau.seal(path)
     assert refused(bureau, "boc")
+
+
+@pytest.mark.parametrize("entry", [0, 1])
+def test_xml_that_is_cut_within_an_entry(bureau: Any, entry: int) -> None:
+    path = day_with(bureau, "boc")
+    whole = path.read_bytes()
+    cut = -1
+    for _ in range(entry + 1):
+        cut = whole.index(b"</Ntry>", cut + 1)
+    edit(path, lambda data: data[:cut])
+    bureau.seal(path)
+    assert f"{path.name}:" in refused(bureau, "boc")[0]

@@ -377,3 +377,12 @@ def test_bills_that_agree_end_as_the_whole_matching_says(ledger, bank, agreeing)
 @given(several([100]), several([100, 100, 90]), LATES)
 def test_every_fen_of_every_date_is_accounted_for_at_length(ledger, bank, late):
     check_the_money(ledger, bank, late)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_reversals_of_one_payment_the_ledgers_own_is_matched_in_any_order(first):
+    """A bank that reversed once more, with another STAN: it is that line which differs."""
+    own, again = line("R", 2, of=1, number=5), line("R", 3, of=1, number=3 if first else 9)
+    found = match(frame([PAID, UNDONE]), frame([PAID, own, again]))
+    wrong = found.filter(pl.col("item_class") != "MATCHED")
+    assert wrong.select("item_class", "bank_line").rows() == [("STATE_DIFFERS", again[1])]

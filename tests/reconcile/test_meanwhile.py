@@ -143,3 +143,21 @@ def test_two_first_runs_with_two_files(bureau: Any, monkeypatch: pytest.MonkeyPa
     done = bureau.type(*RUN)
     assert done.exit_code == 3 and "another file" in done.stderr
     check(bureau)
+
+
+def test_a_line_of_the_eighth_date_is_not_booked_beside_its_payment(bureau: Any) -> None:
+    """Too far to be matched, but the same money: first the ledger's payment goes back, then the bank's is booked."""
+    bureau.pay("icbc")
+    run_day(bureau, lambda lines: [])
+    late = bureau.our_lines("icbc", D)
+    for _ in range(7):
+        bureau.close("icbc")
+        bureau.next_day()
+    eighth = bureau.date
+    assert run_day(bureau, lambda lines: [one._replace(date=eighth) for one in late], date=eighth)["exceptions_open"]
+    told = only(bureau, **{"class": "BANK_ONLY"})["id"]
+    refused = bureau.type("propose", told, "--action", "suspense", *BY, *WHY)
+    assert refused.exit_code == 3 and "reverse that first, or propose return" in refused.stderr
+    decide(bureau, only(bureau, **{"class": "LEDGER_ONLY"})["id"], "reverse")
+    decide(bureau, told, "suspense")
+    assert balance(bureau, "clearing:icbc") == 12000
