@@ -82,7 +82,8 @@ def same_person(one: str, other: str) -> bool:
 
 
 def folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+    """Blanks count nowhere: a name of two characters is often written with one between them."""
+    return "".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def _wrong_people(request: Request, proposal: Proposal) -> str:

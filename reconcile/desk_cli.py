@@ -45,6 +45,8 @@ class Place(NamedTuple):
     office: Office
 
     def who(self, operator: str | None, reason: str) -> Who:
+        if not (operator or "").strip() and self.house.settings.operators_identity == "declared":
+            raise Stop("type who you are: --operator NAME ([operators] identity is declared)", USAGE)
         return Who(operator_of(self.house.settings, operator), reason, here())
 
     def find(self, told: str) -> tuple[int, int]:
@@ -74,7 +76,7 @@ def sign(one: Place) -> None:
 
 
 def operator_option(command: Any) -> Any:
-    text = "Who acts. Default: the user of the system."
+    text = "Who acts; left out only where [operators] identity is os."
     return click.option("--operator", default=None, metavar="NAME", help=text)(command)
 
 

@@ -51,7 +51,18 @@ def test_usage(three: Any) -> None:
         ("approve", "icbc", *WHY), ("approve", "icbc-", *WHY), ("approve", "icbc-１", *WHY), ("approve", "x-1", *WHY),
         ("propose", told, "--action", "pay", "--class", "NONE", *WHY), ("approve", "--date", "2026-13-01", *WHY),
     ):  # fmt: skip
-        assert three.type(*line).exit_code == 2, line
+        assert three.type(*line, "--operator", "甲").exit_code == 2, line
+    check(three)
+
+
+@pytest.mark.parametrize("name", [None, "", " "])
+def test_who_is_to_declare_a_name_and_does_not_is_nobody(three: Any, name: str | None) -> None:
+    """Else one person decides alone, once under a name and once under that of the system's user."""
+    told = listed(three)[0]["id"]
+    by = () if name is None else ("--operator", name)
+    for line in (("propose", told, "--action", "carry"), ("approve", told), ("reject", told)):
+        done = three.type(*line, *WHY, *by)
+        assert done.exit_code == 2 and "type who you are: --operator NAME" in done.stderr, line
     check(three)
 
 
