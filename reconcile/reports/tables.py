@@ -13,6 +13,7 @@ import polars as pl
 
 from shebao.ledger.day import iso, time_of
 
+from ..terms import ACTION_WORDS
 from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row
 from . import money_tables, words
 from .chart import clock
@@ -154,17 +155,23 @@ def _decisions(f: Figures) -> Table:
     )  # fmt: skip
     rows = [
         (
-            f"{part.bank}-{one.exception_id or one.proposal_id}", Text(words.ACTIONS.get(one.action, ""), one.action),
+            f"{part.bank}-{one.exception_id or one.proposal_id}", _action(one.action),
             one.fen, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
             Text(f"{one.maker_reason}／{one.checker_reason}"),
         )
         for part in f.banks for one in part.decisions
     ]  # fmt: skip
-    note = "本期记账的全部双人处理，含结转、不入账与收付款；以及对本期差异的处理，无论何日记账。"
+    note = "本期记账的全部双人处理，含结转、认账与收付款；以及对本期差异的处理，无论何日记账。"
     note += " All that two people decided in the period, or later about its exceptions."
     if len(rows) > SHOWN + 1:
         note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
     return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)
+
+
+def _action(action: str) -> Text:
+    """As screens and the worklist call it."""
+    chinese, _, english = ACTION_WORDS.get(action, action).partition(" ")
+    return Text(chinese, english)
 
 
 def _quarters(f: Figures) -> Table:

@@ -14,6 +14,7 @@ from shebao_made_day import AT, D, Desk, bank_file, everything, figures, report
 from shebao.reconcile.reports import cube, periods
 from shebao.reconcile.reports.report import Report, compose
 from shebao.reconcile.reports.verdict import checks
+from shebao.reconcile.terms import ACTION_WORDS
 
 
 def totals(made: Report, measure: str) -> dict[str, int]:
@@ -119,6 +120,14 @@ def test_who_decided_is_told_by_name(bureau: Any) -> None:
     (table,) = (one for one in made.tables if one.key == "decision")
     found = [(row[0], row[2], row[4].chinese, row[5].chinese) for row in table.rows]
     assert ("rcb-1", 2500, "张经办", "李复核") in found and len(found) == 9
+
+
+def test_an_action_has_the_name_of_the_screens(bureau: Any) -> None:
+    desk = Desk(bureau)
+    for action in ACTION_WORDS:
+        desk.decide("boc", "swept", [("treasury:170", "special:boc", 3000)], action=action)
+    (table,) = (one for one in report(bureau).tables if one.key == "decision")
+    assert [str(row[1]) for row in table.rows] == list(ACTION_WORDS.values())
 
 
 def test_a_long_list_of_decisions_is_cut_and_says_so(bureau: Any) -> None:
