@@ -148,7 +148,10 @@ def _decisions(f: Figures) -> Table:
     """Who asked and who approved: names beside the sum above, and the decisions that move no money."""
     columns = (
         Column("id", "编号", "id", CODE), Column("action", "处理", "action"),
-        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("date", "记账日", "booked on", DATE),
+        Column("amount", "所涉金额", "concerned", MONEY, adds_up=False),
+        Column("funds", "记入基金", "to funds", MONEY, adds_up=False),
+        Column("suspense", "记入挂账", "to suspense", MONEY, adds_up=False),
+        Column("date", "记账日", "booked on", DATE),
         Column("maker", "经办", "maker", aside=True),
         Column("checker", "复核", "checker", aside=True), Column("time", "复核时间", "approved", CODE, aside=True),
         Column("reason", "经办理由／复核理由", "reasons of both", aside=True),
@@ -156,13 +159,15 @@ def _decisions(f: Figures) -> Table:
     rows = [
         (
             f"{part.bank}-{one.exception_id or one.proposal_id}", _action(one.action),
-            one.fen, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
+            one.fen, one.funds, one.suspense, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
             Text(f"{one.maker_reason}／{one.checker_reason}"),
         )
         for part in f.banks for one in part.decisions
     ]  # fmt: skip
     note = "本期记账的全部双人处理，含结转、认账与收付款；以及对本期差异的处理，无论何日记账。"
+    note += "金额不符者，所涉金额为两方之差。记账日在本期者，记入基金、挂账之和即更正明细。"
     note += " All that two people decided in the period, or later about its exceptions."
+    note += " What is booked on dates of the period adds up to the corrections by kind."
     if len(rows) > SHOWN + 1:
         note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
     return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)

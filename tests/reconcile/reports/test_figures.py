@@ -118,7 +118,7 @@ def test_who_decided_is_told_by_name(bureau: Any) -> None:
     everything(bureau)
     made = report(bureau)
     (table,) = (one for one in made.tables if one.key == "decision")
-    found = [(row[0], row[2], row[4].chinese, row[5].chinese) for row in table.rows]
+    found = [(row[0], row[2], row[6].chinese, row[7].chinese) for row in table.rows]
     assert ("rcb-1", 2500, "张经办", "李复核") in found and len(found) == 9
 
 
