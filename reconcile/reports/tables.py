@@ -14,7 +14,7 @@ import polars as pl
 from shebao.ledger.day import iso, time_of
 
 from ..terms import ACTION_WORDS
-from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row
+from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, marks
 from . import money_tables, words
 from .chart import clock
 from .cube import SUSPENSE, Line, corrections, lines, total
@@ -247,7 +247,7 @@ def _exceptions(f: Figures) -> Table:
     )  # fmt: skip
     rows = [
         (
-            f"{one.bank}-{row.id}", Text(CHINESE[row.item_class], row.item_class),
+            f"{one.bank}-{row.id}", _class(row),
             words.state_of_exception(row.item_class, row.state), row.bill, words.time_text(row.trace), *sides(row),
             Text(words.full_width(PROPOSALS[row.item_class][1]), PROPOSALS[row.item_class][2]),
         )
@@ -255,6 +255,13 @@ def _exceptions(f: Figures) -> Table:
     ]  # fmt: skip
     name = Text("未了差异（含结转、挂账）", "Exceptions not closed: open, carried, suspense; yuan")
     return Table("exception", *name, columns, rows, shown=SHOWN)
+
+
+def _class(row: Row) -> Text:
+    """With what the two amounts do not tell: which side is undone, or there twice."""
+    chinese, english = marks(row.item_class, *(json.loads(side or "{}") for side in (row.ledger_json, row.bank_json)))
+    return Text("，".join(filter(None, (CHINESE[row.item_class], chinese))),
+                ", ".join(filter(None, (row.item_class, english))))  # fmt: skip
 
 
 def sides(row: Row) -> tuple[int | None, int | None]:
