@@ -5,7 +5,7 @@ Pure. Before anything is called right, every total that can be had from two side
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from shebao.ledger.desk import NOT_BLOCKING, UNDECIDED
 
@@ -15,6 +15,7 @@ from .cube import CORRECTIONS, Line, lines
 from .figures import Figures, blocking
 
 Said: TypeAlias = tuple[str, str]  # Chinese, English
+AND: Final = "；"
 
 
 class Check(NamedTuple):
@@ -31,6 +32,16 @@ class Verdict(NamedTuple):
     level: str  # "good" "wait" "bad": colour and sign
     chinese: str
     english: str
+
+    @property
+    def first(self) -> Said:
+        """What is written large, and all in English."""
+        return self.chinese.partition(AND)[0], self.english
+
+    @property
+    def also(self) -> str:
+        """What is written smaller behind it."""
+        return self.chinese.partition(AND)[2]
 
 
 def checks(figures: Figures) -> list[Check]:
@@ -81,7 +92,7 @@ def verdict(figures: Figures) -> Verdict:
     level = "bad" if open_ else "wait" if waits or moves else "good"
     balanced = [("账平：与各银行逐笔核对，无待处理差异", "balanced: compared item by item, nothing is open")]
     said = [*(open_ + waits or balanced), *_aside(figures), *told]
-    return Verdict(level, "；".join(chinese for chinese, _ in said), "; ".join(english for _, english in said))
+    return Verdict(level, AND.join(chinese for chinese, _ in said), "; ".join(english for _, english in said))
 
 
 def _open(figures: Figures) -> list[Said]:

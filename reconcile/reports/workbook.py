@@ -77,7 +77,8 @@ def _front(sheet: Worksheet, forms: dict[str, Any], report: Report) -> None:
     sheet.write_string(0, 0, f"{report.title} {report.figures.period.label}", forms["title"])
     sheet.write_string(1, 0, clean(report.verdict.chinese), forms["verdict"])
     sheet.write_string(2, 0, clean(report.verdict.english), forms["soft"])
-    row = 4
+    sheet.write_string(3, 0, clean(str(report.news)), forms["text"])
+    row = 5
     total = report.figures.total
     for name, value, form in (
         ("缴费笔数 payments", total.payments, COUNT), ("缴费金额 collected, yuan", total.payments_fen, MONEY),
