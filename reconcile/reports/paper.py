@@ -74,7 +74,7 @@ def _table(whole: Table, drawn: dict[str, str]) -> dict[str, Any]:
         "note": glyphs.told(table.note),
         "picture": alone(drawn[table.key]) if table.drawn else "",
         "rows_shown": table.drawn != "instead",
-        "few": len(rows) <= FEW,
+        "few": len(rows) <= FEW and table.drawn != "above",
         "columns": [
             {"head": [column.chinese, column.english], "number": column.kind in NUMBERS, "code": column.kind == CODE,
              "share": share}
