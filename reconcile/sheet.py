@@ -33,6 +33,7 @@ COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "bill": ("缴费单 bill", 23),
     "ledger": ("账上(元) ledger", 15),
     "bank": ("银行(元) bank", 15),
+    "mark": ("标记 mark", 24),
     "stan": ("STAN", 9),
     "age_days": ("账龄(天) days", 10),
     "proposal": ("建议 proposal", 24),
@@ -44,7 +45,7 @@ COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "reference": ("凭证号 reference", 18),
 }
 FILLED: Final = ("decision", "reason", "onto", "reference")
-SHOWN: Final = ("class", "state", "ledger", "bank", "asked")
+SHOWN: Final = ("class", "state", "ledger", "bank", "mark", "asked")
 
 
 class Shown(NamedTuple):
@@ -54,11 +55,12 @@ class Shown(NamedTuple):
     state: str
     ledger: int | None  # fen; None: no line on that side
     bank: int | None
+    mark: str  # which side is undone, or there twice
     asked: str  # id of the proposal that waits; empty: none
 
     def changed(self, now: Shown) -> str:
         """What is not so any more, in words; empty: all is."""
-        names = ("class", "state", "ledger", "bank", "what waits")
+        names = ("class", "state", "ledger", "bank", "mark", "what waits")
         told = (
             f"{name} is {_shown(is_)} now, the sheet says {_shown(was)}"
             for name, was, is_ in zip(names, self, now, strict=True) if was != is_
@@ -182,7 +184,7 @@ def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
         right = ", ".join(_choices(state, item_class))
         return f"decision {decision!r} is none for {state or 'a row without state'} {item_class}; write {right}"
     texts = {}
-    for name in ("id", "class", "asked", "reason", "onto", "reference"):
+    for name in ("id", "class", "mark", "asked", "reason", "onto", "reference"):
         value = values.get(name)
         if value is not None and not isinstance(value, str):
             return f"{COLUMNS[name][0]} is a number, and may have lost digits; format the cell as text"
@@ -197,5 +199,5 @@ def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
         if value not in (None, "") and (not isinstance(value, int | float) or not abs(value) < 2**53):
             return f"{COLUMNS[name][0]} is no amount; leave it as it went out"
         sides[name] = None if value in (None, "") else round(value * 100)
-    shown = Shown(class_of(texts["class"]), state, sides["ledger"], sides["bank"], texts["asked"])
+    shown = Shown(class_of(texts["class"]), state, sides["ledger"], sides["bank"], texts["mark"], texts["asked"])
     return Filled(number, texts["id"], shown, decision, texts["reason"], texts["onto"], texts["reference"])

@@ -254,6 +254,23 @@ def difference(row: Row) -> int:
     return abs(int(theirs["amount"]) - int(ours["amount"])) or row.amount
 
 
+def mark(item_class: str, line: Mapping[str, Any], whose: str) -> tuple[str, str]:
+    """What a side's amount does not tell, Chinese and English: that it is undone, or there twice."""
+    if whose == "bank" and line and item_class == "DUPLICATE":
+        return "重复", "twice"
+    return ("已冲", "reversed") if line.get("live") is False else ("", "")
+
+
+def marks(item_class: str, ledger: Mapping[str, Any], bank: Mapping[str, Any]) -> tuple[str, str]:
+    """Those of both sides."""
+    sides = (("账上", "ledger", ledger), ("银行", "bank", bank))
+    told = [(name, whose, *mark(item_class, line, whose)) for name, whose, line in sides]
+    return (
+        "、".join(f"{name}{chinese}" for name, _, chinese, _ in told if chinese),
+        ", ".join(f"{whose} {english}" for _, whose, _, english in told if english),
+    )
+
+
 # -- the list -------------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
-from .worklist import LISTED, PROPOSALS, Row, as_json, default_proposal
+from .worklist import LISTED, PROPOSALS, Row, as_json, default_proposal, mark, marks
 
 
 def listed(house: Opened, one: BankSettings, today: int) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
     for one in told:
         by = one["waiting"].get("by", "")
         table.add_row(
-            one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
+            one["id"], one["date"], one["class"], one["bill"], _side(one, "ledger"), _side(one, "bank"),
             AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"],
             str(one["age_days"]),
         )  # fmt: skip
@@ -132,11 +132,9 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
         out.print(f"→ reconcile approve {held['id']} --reason TEXT --operator OTHER", soft_wrap=True)
 
 
-def _side(line: dict[str, Any]) -> str:
-    if not line:
-        return "—"
-    state = " 已冲 reversed" if line["live"] is False else ""  # None: a line repeated, whose state is told elsewhere
-    return f"{money(line['amount'])}{state}"
+def _side(one: dict[str, Any], whose: str) -> str:
+    line = one["ledger" if whose == "ledger" else "bank_line"]
+    return " ".join([money(line["amount"]), *filter(None, mark(one["class"], line, whose))]) if line else "—"
 
 
 # -- one with its history -------------------------------------------------------------------------------------------
@@ -211,6 +209,7 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
         {
             **line, "class": class_words(line["class"]), "proposal": _proposal_words(line["proposal"]),
             "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
+            "mark": " ".join(marks(line["class"], line["ledger"], line["bank_line"])).strip(),
             "waiting": " ".join(text for name, text in line["waiting"].items() if text and name != "id"),
             "asked": line["waiting"].get("id", ""),
         }
@@ -273,8 +272,10 @@ def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who) ->
     (case,) = cases
     judged = held[-1] if held and case.state == "PROPOSED" else 0
     asked = here.office.told(book_id, judged) if judged else ""
-    ledger, bank = (json.loads(told).get("amount") if told else None for told in (case.ledger_json, case.bank_json))
-    if changed := row.shown.changed(sheet.Shown(case.item_class, case.state, ledger, bank, asked)):
+    ledger, bank = (json.loads(told) if told else {} for told in (case.ledger_json, case.bank_json))
+    marked = " ".join(marks(case.item_class, ledger, bank)).strip()
+    sides = ledger.get("amount"), bank.get("amount"), marked
+    if changed := row.shown.changed(sheet.Shown(case.item_class, case.state, *sides, asked)):
         raise Refused(f"{changed}; take a new sheet")
     if row.decision in ACTS:
         ACTS[row.decision](here.office, book_id, judged, who)  # this one, whatever is proposed from now on

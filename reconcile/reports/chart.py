@@ -18,9 +18,10 @@ TALL: Final = BASE - TOP
 STEPS: Final = 4  # lines of the grid
 QUARTERS_A_LABEL: Final = 8
 LABELS_MAX: Final = 16
+DOTTED_MAX: Final = 31  # points of the line that are marked each
 BAR_MAX: Final = 40.0
 STYLE: Final = (
-    "<style>.grid{stroke:#d9dfe5}.bar{fill:#2f6f9f}.line{fill:none;stroke:#c8742b;stroke-width:2}"
+    "<style>.grid{stroke:#d9dfe5}.bar{fill:#2f6f9f}.line{fill:none;stroke:#c8742b;stroke-width:2}.dot{fill:#c8742b}"
     # dark, since a variable font is drawn at its thinnest here
     ".tick{font-size:13px;fill:#1d2733;font-family:'Noto Sans CJK SC'}.yuan{fill:#8f4d12}</style>"
 )
@@ -53,11 +54,13 @@ def draw(points: Sequence[Point], every: int = 0, end: str = "") -> str:
         box = f'x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}"'
         title = f"{one.label} {one.payments:,} 笔 {one.fen // 100:,} 元"
         parts.append(f'<rect class="bar" {box}><title>{title}</title></rect>')
-    line = (
-        f"{LEFT + (n + 0.5) * step:.1f},{BASE - TALL * max(0, one.fen // 100) / most_yuan:.1f}"
+    line = [
+        (f"{LEFT + (n + 0.5) * step:.1f}", f"{BASE - TALL * max(0, one.fen // 100) / most_yuan:.1f}")
         for n, one in enumerate(points)
-    )
-    parts.append(f'<polyline class="line" points="{" ".join(line)}"/>')
+    ]
+    parts.append(f'<polyline class="line" points="{" ".join(map(",".join, line))}"/>')
+    if len(points) <= DOTTED_MAX:  # a line of one point is none
+        parts += [f'<circle class="dot" cx="{x}" cy="{y}" r="4"/>' for x, y in line]
     for n, told in enumerate([*(one.label for one in points), end]):
         if n % every == 0 and told:
             parts.append(_text(LEFT + n * step + middle, HEIGHT - 14, told, "tick", "middle"))

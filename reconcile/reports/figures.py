@@ -67,7 +67,9 @@ class Ruled(NamedTuple):
     exception_id: int  # 0: it is about funds, or a file
     proposal_id: int
     action: str
-    fen: int
+    fen: int  # of the item; of AMOUNT_DIFFERS what the two sides are apart
+    funds: int  # booked, added to the funds
+    suspense: int  # booked, added to suspense
     maker: str
     checker: str
     at_us: int

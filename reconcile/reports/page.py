@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from . import chart
+from .periods import YEAR
 from .report import Report
 from .sheet import NUMBERS, Column, Text, shown
 
@@ -36,7 +37,8 @@ def pictures(report: Report) -> dict[str, str]:
     found = {"quarter": chart.chart(figures.quarters, figures.start_min)}
     for table in report.tables:
         if table.key == "course":
-            points = [chart.Point(row[0].chinese[5:] or row[0].chinese, row[1], row[2]) for row in table.rows]
+            month = "月" if figures.period.unit == YEAR else ""
+            points = [chart.Point(f"{row[0].chinese[5:]}{month}", row[1], row[2]) for row in table.rows]
             found["course"] = chart.draw(points)
     return found
 

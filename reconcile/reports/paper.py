@@ -16,13 +16,14 @@ from . import glyphs
 from .chart import alone
 from .page import pictures
 from .report import Report
-from .sheet import CODE, NUMBERS, TEXT, Column, Table, Text, shown
+from .sheet import CODE, NUMBERS, TEXT, Column, Table, Text, shown, width
 
 TEMPLATE: Final = Path(__file__).with_name("templates") / "settlement.typ"
 NAME_MAX: Final = 60  # characters of a cell
 LONG_WORD: Final = re.compile(r"([!-~]{16})(?=[!-~])")  # may be broken here
 BREAK: Final = "\u200b"
 FEW: Final = 8  # rows that stay on one page
+SHORT, WIDE_MAX = 14, 60  # widths (`sheet.width`) of words that never wrap, and beyond which a column gets no more
 
 
 def render(report: Report) -> bytes:
@@ -56,7 +57,9 @@ def _data(report: Report) -> dict[str, Any]:
         "version": report.version,
         "as_of": report.as_of.strftime("%Y-%m-%d %H:%M:%S"),
         "level": report.verdict.level,
-        "verdict": _words(Text(report.verdict.chinese, report.verdict.english), short=False),
+        "verdict": _words(Text(*report.verdict.first), short=False),
+        "also": glyphs.told(report.verdict.also),
+        "news": _words(report.news, short=False),
         "tiles": [[*_words(name), value] for name, value in report.tiles],
         "says": [_words(line, short=False) for line in report.says],
         "tables": [_table(table, drawn) for table in report.sheets],
@@ -68,24 +71,31 @@ def _table(whole: Table, drawn: dict[str, str]) -> dict[str, Any]:
     rows = [] if table.drawn == "instead" else table.rows
     return {
         "title": _words(Text(table.chinese, table.english), short=False),
-        "wide": _wide(table),
         "note": glyphs.told(table.note),
         "picture": alone(drawn[table.key]) if table.drawn else "",
         "rows_shown": table.drawn != "instead",
-        "few": len(rows) <= FEW,
+        "few": len(rows) <= FEW and table.drawn != "above",
         "columns": [
-            {"head": [column.chinese, column.english], "number": column.kind in NUMBERS, "code": column.kind == CODE}
-            for column in table.columns
+            {"head": [column.chinese, column.english], "number": column.kind in NUMBERS, "code": column.kind == CODE,
+             "share": share}
+            for column, share in zip(table.columns, shares(table), strict=True)
         ],
         "rows": [_cells(table.columns, row) for row in rows],
         "total": _cells(table.columns, whole.totals(), blank="") if whole.total else [],
     }
 
 
-def _wide(table: Table) -> int:
-    """The column that takes what is left: the first, or where that is a code the last one of words."""
-    kinds = [column.kind for column in table.columns]
-    return 0 if kinds[0] == TEXT else max(n for n, kind in enumerate(kinds) if kind == TEXT)
+def shares(table: Table) -> list[int]:
+    """How what numbers and short words leave of the width goes to the columns of longer words, which wrap.
+
+    0: as wide as its words. Each by its longest, that none is squeezed to nothing by another.
+    """
+    longest = [
+        max(width(str(one)) for one in (column.chinese, column.english, *(row[n] for row in table.rows)))
+        if column.kind == TEXT else 0
+        for n, column in enumerate(table.columns)
+    ]  # fmt: skip
+    return [min(one, WIDE_MAX) if one and (one > SHORT or one == max(longest)) else 0 for one in longest]
 
 
 def _cells(columns: tuple[Column, ...], row: tuple[Any, ...], blank: str | None = None) -> list[list[Any]]:

@@ -119,11 +119,25 @@ ORDER BY date, item_class, state, decided_date
 """,
     ),
     "decisions": Query(
-        "What two people decided in the period, or whenever about an exception of it: who asked, who approved, why.",
+        "What two people decided in the period, or whenever about an exception of it: what it booked, who, why.",
         """
-SELECT e.date, r.exception_id, r.proposal_id, r.action, e.amount, r.maker, e.operator AS checker, e.at_us,
-       r.maker_reason, e.reason AS checker_reason
+SELECT e.date, r.exception_id, r.proposal_id, r.action,
+       CASE WHEN x.item_class = 'AMOUNT_DIFFERS' AND x.gap_fen <> 0 AND r.action IN ('accept', 'reverse')
+            THEN ABS(x.gap_fen) ELSE e.amount END AS amount,
+       COALESCE(b.funds, 0) AS funds, COALESCE(b.suspense, 0) AS suspense,
+       r.maker, e.operator AS checker, e.at_us, r.maker_reason, e.reason AS checker_reason
 FROM ruling r JOIN event e ON e.book_id = r.book_id AND e.seq = r.seq
+LEFT JOIN exception x ON x.book_id = r.book_id AND x.id = r.exception_id
+LEFT JOIN (
+  SELECT t.seq,
+         CAST(SUM(CASE WHEN t.credit LIKE 'fund:%' THEN t.amount ELSE 0 END
+                - CASE WHEN t.debit LIKE 'fund:%' THEN t.amount ELSE 0 END) AS BIGINT) AS funds,
+         CAST(SUM(CASE WHEN t.credit LIKE 'suspense:%' THEN t.amount ELSE 0 END
+                - CASE WHEN t.debit LIKE 'suspense:%' THEN t.amount ELSE 0 END) AS BIGINT) AS suspense
+  FROM ruling g JOIN transfer t ON t.book_id = g.book_id AND t.seq = g.seq
+  WHERE g.book_id = :book
+  GROUP BY t.seq
+) b ON b.seq = r.seq
 WHERE r.book_id = :book
   AND (r.seq > :first AND r.seq <= :last
        OR r.exception_id IN (SELECT id FROM exception WHERE book_id = :book AND date BETWEEN :since AND :until))

@@ -13,7 +13,7 @@ from .sheet import Column, Table, Text, shown
 from .tables import tables
 from .verdict import Verdict, verdict
 
-CHANGES_SHOWN: Final = 60
+CHANGES_SHOWN: Final = 30
 
 
 class Change(NamedTuple):
@@ -43,8 +43,17 @@ class Report(NamedTuple):
 
     @property
     def sheets(self) -> list[Table]:
-        """All tables: what changed since the version before, if anything did, stands first."""
-        return [_changed(self), *self.tables] if self.changes else self.tables
+        """All tables; what changed since the version before, if anything did, behind the figures."""
+        return [*self.tables[:-1], _changed(self), self.tables[-1]] if self.changes else self.tables
+
+    @property
+    def news(self) -> Text:
+        """For its head: how much changed since the version before, and where that stands; empty: nothing did."""
+        if not self.changes:
+            return Text("")
+        table, number = _changed(self), len(self.changes)
+        return Text(f"第 {self.version} 版：{number:,} 项数字与第 {self.version - 1} 版不同，见后「{table.chinese}」",
+                    f"version {self.version}: {number:,} figures differ, see “{table.english}”")  # fmt: skip
 
     @property
     def tiles(self) -> list[tuple[Text, str]]:
@@ -61,8 +70,9 @@ class Report(NamedTuple):
     @property
     def says(self) -> list[Text]:
         """What it says of itself, at its foot."""
+        told = words.stamp(self.as_of)
         lines = [
-            Text(f"版本 {self.version}，截至 {words.stamp(self.as_of)}", f"version {self.version}, as of (CST)"),
+            Text(f"版本 {self.version}，截至 {told}", f"version {self.version}, as of {told} CST"),
             Text("编制时所见末笔账簿事件：" + self.seen, "last journal event seen, by bank"),
         ]
         for one in self.figures.banks:

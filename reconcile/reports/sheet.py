@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
+from unicodedata import east_asian_width
 
 from shebao.ledger.day import iso
 
@@ -81,6 +82,11 @@ class Table(NamedTuple):
 
 def _blank(value: Any) -> Any:
     return Text("") if value is None else value
+
+
+def width(text: str) -> int:
+    """Of its longest line, in letters; Chinese ones count two."""
+    return max(sum(2 if east_asian_width(one) in "WF" else 1 for one in line) for line in text.split("\n"))
 
 
 def shown(column: Column, value: Any) -> str:

@@ -13,7 +13,8 @@ import polars as pl
 
 from shebao.ledger.day import iso, time_of
 
-from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row
+from ..terms import ACTION_WORDS
+from ..worklist import CHINESE, FROM_THE_WIRE, PROPOSALS, Row, marks
 from . import money_tables, words
 from .chart import clock
 from .cube import SUSPENSE, Line, corrections, lines, total
@@ -147,24 +148,35 @@ def _decisions(f: Figures) -> Table:
     """Who asked and who approved: names beside the sum above, and the decisions that move no money."""
     columns = (
         Column("id", "编号", "id", CODE), Column("action", "处理", "action"),
-        Column("amount", "金额", "amount", MONEY, adds_up=False), Column("date", "记账日", "booked on", DATE),
+        Column("amount", "所涉金额", "concerned", MONEY, adds_up=False),
+        Column("funds", "记入基金", "to funds", MONEY, adds_up=False),
+        Column("suspense", "记入挂账", "to suspense", MONEY, adds_up=False),
+        Column("date", "记账日", "booked on", DATE),
         Column("maker", "经办", "maker", aside=True),
         Column("checker", "复核", "checker", aside=True), Column("time", "复核时间", "approved", CODE, aside=True),
         Column("reason", "经办理由／复核理由", "reasons of both", aside=True),
     )  # fmt: skip
     rows = [
         (
-            f"{part.bank}-{one.exception_id or one.proposal_id}", Text(words.ACTIONS.get(one.action, ""), one.action),
-            one.fen, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
+            f"{part.bank}-{one.exception_id or one.proposal_id}", _action(one.action),
+            one.fen, one.funds, one.suspense, one.date, Text(one.maker), Text(one.checker), words.moment(one.at_us)[5:],
             Text(f"{one.maker_reason}／{one.checker_reason}"),
         )
         for part in f.banks for one in part.decisions
     ]  # fmt: skip
-    note = "本期记账的全部双人处理，含结转、不入账与收付款；以及对本期差异的处理，无论何日记账。"
+    note = "本期记账的全部双人处理，含结转、认账与收付款；以及对本期差异的处理，无论何日记账。"
+    note += "金额不符者，所涉金额为两方之差。记账日在本期者，记入基金、挂账之和即更正明细。"
     note += " All that two people decided in the period, or later about its exceptions."
+    note += " What is booked on dates of the period adds up to the corrections by kind."
     if len(rows) > SHOWN + 1:
         note += f" 只列前 {SHOWN} 笔，全部见 XLSX。 The first {SHOWN}; the workbook has all {len(rows):,}."
     return Table("decision", "双人处理明细", "Decisions by two people, yuan", columns, rows, note=note, shown=SHOWN)
+
+
+def _action(action: str) -> Text:
+    """As screens and the worklist call it."""
+    chinese, _, english = ACTION_WORDS.get(action, action).partition(" ")
+    return Text(chinese, english)
 
 
 def _quarters(f: Figures) -> Table:
@@ -235,7 +247,7 @@ def _exceptions(f: Figures) -> Table:
     )  # fmt: skip
     rows = [
         (
-            f"{one.bank}-{row.id}", Text(CHINESE[row.item_class], row.item_class),
+            f"{one.bank}-{row.id}", _class(row),
             words.state_of_exception(row.item_class, row.state), row.bill, words.time_text(row.trace), *sides(row),
             Text(words.full_width(PROPOSALS[row.item_class][1]), PROPOSALS[row.item_class][2]),
         )
@@ -243,6 +255,13 @@ def _exceptions(f: Figures) -> Table:
     ]  # fmt: skip
     name = Text("未了差异（含结转、挂账）", "Exceptions not closed: open, carried, suspense; yuan")
     return Table("exception", *name, columns, rows, shown=SHOWN)
+
+
+def _class(row: Row) -> Text:
+    """With what the two amounts do not tell: which side is undone, or there twice."""
+    chinese, english = marks(row.item_class, *(json.loads(side or "{}") for side in (row.ledger_json, row.bank_json)))
+    return Text("，".join(filter(None, (CHINESE[row.item_class], chinese))),
+                ", ".join(filter(None, (row.item_class, english))))  # fmt: skip
 
 
 def sides(row: Row) -> tuple[int | None, int | None]:

@@ -5,14 +5,17 @@ Pure. Before anything is called right, every total that can be had from two side
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from shebao.ledger.desk import NOT_BLOCKING
+from shebao.ledger.desk import NOT_BLOCKING, UNDECIDED
 
 from ..words import money
 from ..worklist import difference
 from .cube import CORRECTIONS, Line, lines
 from .figures import Figures, blocking
+
+Said: TypeAlias = tuple[str, str]  # Chinese, English
+AND: Final = "；"
 
 
 class Check(NamedTuple):
@@ -29,6 +32,16 @@ class Verdict(NamedTuple):
     level: str  # "good" "wait" "bad": colour and sign
     chinese: str
     english: str
+
+    @property
+    def first(self) -> Said:
+        """What is written large, and all in English."""
+        return self.chinese.partition(AND)[0], self.english
+
+    @property
+    def also(self) -> str:
+        """What is written smaller behind it."""
+        return self.chinese.partition(AND)[2]
 
 
 def checks(figures: Figures) -> list[Check]:
@@ -67,7 +80,7 @@ def checks(figures: Figures) -> list[Check]:
 
 
 def verdict(figures: Figures) -> Verdict:
-    """One line, the gravest first."""
+    """One line, the gravest first; nothing grave hides what else matters."""
     if wrong := [check for check in checks(figures) if not check.same]:
         first = wrong[0]
         return Verdict(
@@ -75,26 +88,28 @@ def verdict(figures: Figures) -> Verdict:
             "请立即运行 ledgerctl verify 并联系系统管理员",
             f"NOT RIGHT: {first.english} does not hold; run ledgerctl verify and call the administrator",
         )  # fmt: skip
-    return _open(figures) or _waiting(figures) or _balanced(figures)
+    open_, waits, moves, told = _open(figures), _waiting(figures), *_money(figures)
+    level = "bad" if open_ else "wait" if waits or moves else "good"
+    balanced = [("账平：与各银行逐笔核对，无待处理差异", "balanced: compared item by item, nothing is open")]
+    said = [*(open_ + waits or balanced), *_aside(figures), *told]
+    return Verdict(level, AND.join(chinese for chinese, _ in said), "; ".join(english for _, english in said))
 
 
-def _open(figures: Figures) -> Verdict | None:
+def _open(figures: Figures) -> list[Said]:
+    """What somebody has to decide."""
     rows = blocking(figures)
     number = sum(len(one) for one in rows.values())
     if not number:
-        return None
+        return []
     fen = sum(difference(row) for one in rows.values() for row in one)
-    names = [one for one in figures.banks if rows[one.bank]]
-    chinese = f"未平：{number} 笔差异，涉及 {money(fen)} 元，请联系{'、'.join(one.name for one in names)}"
-    english = f"not balanced: {number} open, {money(fen)} yuan; call {', '.join(one.bank for one in names)}"
-    if waits := _waiting(figures):
-        chinese, english = f"{chinese}；{waits.chinese}", f"{english}; {waits.english}"
-    return Verdict("bad", chinese, english)
+    call = [one for one in figures.banks if rows[one.bank]]
+    chinese = f"未平：{number} 笔差异，涉及 {money(fen)} 元，请联系{'、'.join(one.name for one in call)}"
+    return [(chinese, f"not balanced: {number} open, {money(fen)} yuan; call {', '.join(one.bank for one in call)}")]
 
 
-def _waiting(figures: Figures) -> Verdict | None:
+def _waiting(figures: Figures) -> list[Said]:
     """Banks whose period is not over, and those closed whose file is still to come."""
-    told: list[tuple[str, str]] = []
+    told: list[Said] = []
     if open_ := [one for one in figures.banks if one.is_open]:
         told.append((f"尚未日切：{'、'.join(one.name for one in open_)}，数字未定",
                      f"interim: {', '.join(one.bank for one in open_)} not closed yet"))  # fmt: skip
@@ -102,35 +117,14 @@ def _waiting(figures: Figures) -> Verdict | None:
     if waiting := [part for part, one in pairs if one.accepted < sum(day.state != "OPEN" for day in part.days)]:
         told.append((f"等待对账文件：{'、'.join(one.name for one in waiting)}",
                      f"not compared yet: the file of {', '.join(one.bank for one in waiting)} is awaited"))  # fmt: skip
-    return Verdict("wait", "；".join(one for one, _ in told), "; ".join(one for _, one in told)) if told else None
+    return told
 
 
-def _balanced(figures: Figures) -> Verdict:
-    """All agrees; money may still be on its way, late, or too much; what stands aside is told with its amount."""
-    chinese, english = "账平：与各银行逐笔核对，无待处理差异", "balanced: compared item by item, nothing is open"
-    for one, other in _aside(figures):
-        chinese, english = f"{chinese}；{one}", f"{english}; {other}"
-    of_period = [one for one in figures.dues if one.date >= figures.period.since]
-    names = {one.bank: one.name for one in figures.banks}
-    level = "good"
-    if missing := sum(max(0, one.missing) for one in of_period):
-        chinese, english = f"{chinese}；待划款 {money(missing)} 元", f"{english}; {money(missing)} yuan still to come"
-    if late := list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0)):
-        level = "wait"
-        chinese += f"，已逾期，请联系{'、'.join(names[bank] for bank in late)}"
-        english += f", late; call {', '.join(late)}"
-    if over := [one for one in of_period if one.missing < 0]:
-        level, fen = "wait", -sum(one.missing for one in over)
-        banks = list(dict.fromkeys(one.bank for one in over))
-        chinese += f"；多划 {money(fen)} 元，应退还{'、'.join(names[bank] for bank in banks)}"
-        english += f"; {money(fen)} yuan too much, to be paid back to {', '.join(banks)}"
-    return Verdict(level, chinese, english)
-
-
-def _aside(figures: Figures) -> list[tuple[str, str]]:
+def _aside(figures: Figures) -> list[Said]:
     """What blocks nothing and must not be forgotten: carried, left unbooked, in suspense."""
-    told = []
-    if left := [line.fen for one in figures.statements for line in one.differences]:
+    told: list[Said] = []
+    lines = [line for one in figures.statements for line in one.differences]
+    if left := [one.fen for one in lines if one.state not in UNDECIDED or one.item_class == NOT_BLOCKING]:
         net, gross = sum(left), sum(map(abs, left))
         chinese, english = (f"（绝对额 {money(gross)} 元）", f" ({money(gross)} gross)") if net != gross else ("", "")
         told.append((f"结转或未入账差异 {len(left)} 笔，合计净额 {money(net)} 元{chinese}",
@@ -139,3 +133,23 @@ def _aside(figures: Figures) -> list[tuple[str, str]]:
         told.append((f"挂账 {len(held)} 笔 {money(sum(held))} 元",
                      f"{len(held)} in suspense, {money(sum(held))} yuan"))  # fmt: skip
     return told
+
+
+def _money(figures: Figures) -> tuple[bool, list[Said]]:
+    """Whether money of closed dates asks for something to be done; and what is on its way, late, or too much."""
+    of_period = [one for one in figures.dues if one.date >= figures.period.since and one.state != "OPEN"]
+    names = {one.bank: one.name for one in figures.banks}
+    told: list[Said] = []
+    late = list(dict.fromkeys(one.bank for one in of_period if one.missing > 0 and one.days_late > 0))
+    if missing := sum(max(0, one.missing) for one in of_period):
+        chinese, english = f"待划款 {money(missing)} 元", f"{money(missing)} yuan still to come"
+        if late:
+            chinese += f"，已逾期，请联系{'、'.join(names[bank] for bank in late)}"
+            english += f", late; call {', '.join(late)}"
+        told.append((chinese, english))
+    over = [one for one in of_period if one.missing < 0]
+    if over:
+        fen, banks = -sum(one.missing for one in over), list(dict.fromkeys(one.bank for one in over))
+        told.append((f"多划 {money(fen)} 元，应退还{'、'.join(names[bank] for bank in banks)}",
+                     f"{money(fen)} yuan too much, to be paid back to {', '.join(banks)}"))  # fmt: skip
+    return bool(late or over), told

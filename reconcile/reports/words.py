@@ -40,15 +40,10 @@ KINDS: Final = {  # of events that move money; the summaries of vouchers
     "void": ("撤销", "void"), "reversal": ("冲正", "reversal"), "booked": ("补记缴费", "booked by decision"),
     "parked": ("补记挂账", "parked in suspense"), "applied": ("挂账入账", "suspense applied"),
     "returned": ("挂账退回", "suspense returned"), "reversed": ("更正冲回", "reversed by decision"),
-    "undone": ("撤回处理", "decision undone"), "received": ("收到银行划款", "money received"),
-    "paidback": ("退还银行", "paid back"), "cancelled": ("撤回收付款记录", "receipt or pay-back cancelled"),
+    "undone": ("撤回", "decision undone"), "received": ("收到银行划款", "money received"),
+    "paidback": ("退回银行", "paid back"), "cancelled": ("冲销收付款记录", "receipt or pay-back cancelled"),
     "refunded": ("退费", "refund decided"), "refundpaid": ("退费付出", "refund paid"),
-    "swept": ("划转财政专户", "swept to treasury"),
-}  # fmt: skip
-ACTIONS: Final = {  # what two people decide
-    "pay": "入账", "suspense": "挂账", "reverse": "冲回", "return": "退回", "carry": "结转", "accept": "不入账",
-    "undo": "撤回处理", "receive": "到账", "cancel": "撤回收付款记录", "payback": "退还银行", "refund": "退费",
-    "refund-paid": "退费付出", "sweep": "划转财政专户", "replace": "换用银行文件",
+    "swept": ("上解财政专户", "swept to treasury"),
 }  # fmt: skip
 ACCOUNTS: Final = {
     "clearing": ("银行代收清算", "clearing"), "fund": ("基金收入", "fund"), "suspense": ("挂账", "suspense"),

@@ -16,11 +16,12 @@ from xlsxwriter.worksheet import Worksheet
 from shebao.ledger.day import as_date
 
 from .report import Report
-from .sheet import CODE, COUNT, DATE, MONEY, NONE, NUMBERS, Column, Table, Text
+from .sheet import CODE, COUNT, DATE, MONEY, NONE, NUMBERS, Column, Table, Text, width
 
 A4: Final = 9
-WIDTHS: Final = {COUNT: 11, MONEY: 19, DATE: 12, CODE: 24}
-FIRST_WIDTH, TEXT_WIDTH, SEAL_WIDTH = 40, 18, 68
+WIDTHS: Final = {COUNT: 11, MONEY: 19, DATE: 12}
+WIDTH_MIN, WIDTH_MAX = 8, 48  # of a column of words, which wrap beyond
+CODE_MAX: Final = 70  # of one of codes, which do not
 HEAD: Final = 3  # row of the column heads, from 0
 CELL_MAX: Final = 32_767  # characters
 AS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet may take for a formula when it is edited
@@ -29,10 +30,12 @@ FORMS: Final[dict[str, dict[str, Any]]] = {
     "title": {"bold": True, "font_size": 14}, "soft": {"font_color": "#5D6875"},
     "head": {"bold": True, "bg_color": "#F2F5F7", "bottom": 1, "text_wrap": True, "valign": "top"},
     "head n": {"bold": True, "bg_color": "#F2F5F7", "bottom": 1, "text_wrap": True, "valign": "top", "align": "right"},
-    "text": {"valign": "top"}, "formula-like": {"valign": "top", "quote_prefix": True},
+    "text": {"valign": "top", "text_wrap": True},
+    "formula-like": {"valign": "top", "text_wrap": True, "quote_prefix": True},
     CODE: {"num_format": "@", "valign": "top"},
-    COUNT: {"num_format": "#,##0"}, MONEY: {"num_format": "#,##0.00;[Red]-#,##0.00"},
-    DATE: {"num_format": "yyyy-mm-dd", "align": "left"}, "dash": {"align": "right"},
+    COUNT: {"num_format": "#,##0", "valign": "top"},
+    MONEY: {"num_format": "#,##0.00;[Red]-#,##0.00", "valign": "top"},
+    DATE: {"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"}, "dash": {"align": "right", "valign": "top"},
     f"total {COUNT}": {"num_format": "#,##0", "bold": True, "top": 2},
     f"total {MONEY}": {"num_format": "#,##0.00;[Red]-#,##0.00", "bold": True, "top": 2},
     "total": {"bold": True, "top": 2},
@@ -77,7 +80,8 @@ def _front(sheet: Worksheet, forms: dict[str, Any], report: Report) -> None:
     sheet.write_string(0, 0, f"{report.title} {report.figures.period.label}", forms["title"])
     sheet.write_string(1, 0, clean(report.verdict.chinese), forms["verdict"])
     sheet.write_string(2, 0, clean(report.verdict.english), forms["soft"])
-    row = 4
+    sheet.write_string(3, 0, clean(str(report.news)), forms["soft"])
+    row = 5
     total = report.figures.total
     for name, value, form in (
         ("缴费笔数 payments", total.payments, COUNT), ("缴费金额 collected, yuan", total.payments_fen, MONEY),
@@ -99,8 +103,7 @@ def _draw(sheet: Worksheet, forms: dict[str, Any], report: Report, table: Table)
     told = f"{report.figures.period.label} · 第 {report.version} 版 version {report.version}"
     sheet.write_string(1, 0, f"{told}   {clean(table.note)}", forms["soft"])
     for n, column in enumerate(columns):
-        wide = FIRST_WIDTH if n == 0 and column.kind != CODE else WIDTHS.get(column.kind, TEXT_WIDTH)
-        sheet.set_column(n, n, SEAL_WIDTH if column.key == "seal" else wide)
+        sheet.set_column(n, n, WIDTHS.get(column.kind) or _width(table, n))
         form = forms["head n" if column.kind in NUMBERS else "head"]
         sheet.write_string(HEAD, n, f"{column.chinese}\n{column.english}", form)
     sheet.set_row(HEAD, 32)
@@ -114,6 +117,14 @@ def _draw(sheet: Worksheet, forms: dict[str, Any], report: Report, table: Table)
         sheet.write_string(at, 0, "无 none", forms["soft"])
     if table.total:
         _totals(sheet, forms, table, at + max(1, len(table.rows)))
+
+
+def _width(table: Table, n: int) -> int:
+    """By what stands in it, the total's name included."""
+    column = table.columns[n]
+    cells = [row[n] for row in table.rows] + [table.totals()[n]] * table.total
+    longest = max(width(str(told)) for told in (column.chinese, column.english, *cells))
+    return min(max(WIDTH_MIN, longest + 2), CODE_MAX if column.kind == CODE else WIDTH_MAX)
 
 
 def _write(

@@ -11,6 +11,7 @@ import pytest
 from shebao_clerks import WHY, D, listed, only, propose, run, strange
 from shebao_sums import check
 
+from shebao.codecs.columns import StatementLine
 from shebao.reconcile import sheet as sheets
 from shebao.reconcile.sheet import COLUMNS
 
@@ -129,11 +130,38 @@ def test_a_sheet_decides_about_the_difference_that_it_showed(lone: Any, tmp_path
     assert done.exit_code == 3 and "bank is 120.05 now, the sheet says 120.00" in done.output, done.output
 
 
-@pytest.mark.parametrize(("name", "value"), [("bank", 120.05), ("ledger", 1), ("class", "DUPLICATE"), ("asked", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("bank", 120.05), ("ledger", 1), ("class", "DUPLICATE"), ("asked", "x"), ("mark", "银行已冲 bank reversed")],
+)
 def test_what_the_sheet_showed_is_not_to_be_edited(lone: Any, tmp_path: Path, name: str, value: Any) -> None:
     assert lone.type("worklist", "--xlsx", str(tmp_path / "list.xlsx")).exit_code == 0
     done = sent_back(lone, tmp_path / "list.xlsx", decision="accept", reason="好", **{name: value})
     assert done.exit_code == 3 and "take a new sheet" in done.output, done.output
+
+
+def test_equal_amounts_tell_which_side_is_undone_or_there_twice(bureau: Any, tmp_path: Path) -> None:
+    """On the screen, in the sheet, which is taken back all the same, and in the report."""
+    undone, twice = bureau.pay("icbc", 100), bureau.pay("icbc", 200)
+    bureau.undo(undone)
+    bureau.close("icbc")
+
+    def plant(lines: list[StatementLine]) -> list[StatementLine]:
+        return [*(one for one in lines if one.kind == "P"), *(one for one in lines if one.stan == twice.stan)]
+
+    bureau.deliver("icbc", D, plant)
+    bureau.next_day()
+    run(bureau)
+    shown = bureau.type("exceptions").stdout
+    assert "1.00 已冲 reversed" in shown and "2.00 重复 twice" in shown, shown
+    path = tmp_path / "list.xlsx"
+    done = filled(bureau, path, {row: {"decision": "accept", "reason": "好"} for row in (2, 3)})
+    assert done.exit_code == 0, done.output
+    at = list(COLUMNS).index("mark")
+    cells = {row[2]: row[at] for row in openpyxl.load_workbook(path).active.iter_rows(min_row=2, values_only=True)}
+    assert cells == {"状态不符 STATE_DIFFERS": "账上已冲 ledger reversed", "重复 DUPLICATE": "银行重复 bank twice"}
+    told = [row["class"] for row in bureau.told("report")["tables"]["exception"]]
+    assert told == ["状态不符，账上已冲 STATE_DIFFERS, ledger reversed", "重复，银行重复 DUPLICATE, bank twice"]
 
 
 def test_a_row_of_what_came_by_the_wire_is_taken(bureau: Any, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Desk:
     def decide(
         self, bank: str, kind: str, entries: Sequence[tuple[str, str, int]], *, origin: int | None = None,
         bill: str = "", exception_id: int = 0, shares: Iterable[tuple[int, str, int]] = (), booked: str = "",
-        suspense: bool = False, fen: int = 0,
+        suspense: bool = False, fen: int = 0, action: str = "",
     ) -> int:  # fmt: skip
         """One decision on the bank's open date; gives its event's number. booked: the bill of its own payment."""
         with self.bureau.store.writing() as conn:
@@ -46,7 +46,7 @@ class Desk:
             for line, (debit, credit, amount) in enumerate(entries, 1):
                 row = {**key, "line": line, "date": date, "debit": debit, "credit": credit, "amount": amount}
                 conn.execute(insert(schema.transfer).values(row))
-            ruling = {c.name: "" for c in schema_day.ruling.c} | key
+            ruling = {c.name: "" for c in schema_day.ruling.c} | key | {"action": action}
             numbers = {"proposal_id": 1, "exception_id": exception_id, "made_us": 0, "received_on": 0}
             conn.execute(insert(schema_day.ruling).values({**ruling, **numbers, "maker": "张经办", "bill": bill}))
             for of_date, side, moved in shares:

@@ -17,8 +17,13 @@ from shebao.reconcile.reports.verdict import checks
 def right(bureau: Any) -> None:
     """Of both dates and of the month."""
     for period in (periods.of_day(D), periods.of_day(add_days(D, 1)), periods.of_month(202611)):
-        wrong = [check for check in checks(figures(bureau, period)) if not check.same]
+        made = figures(bureau, period)
+        wrong = [check for check in checks(made) if not check.same]
         assert not wrong, (period.label, wrong)
+        ruled = [one for part in made.banks for one in part.decisions if period.since <= one.date <= period.until]
+        by_kind = cube.corrections(made.cube).values()
+        assert sum(one.funds for one in ruled) == sum(funds for _, funds, _ in by_kind), period.label
+        assert sum(one.suspense for one in ruled) == sum(aside for _, _, aside in by_kind), period.label
 
 
 def result(bureau: Any, date: int = D) -> dict[str, Any]:
@@ -65,6 +70,22 @@ def test_who_decided_next_morning_stands_in_the_report_of_the_date_it_is_about(a
         (row,) = told["decision"]
         assert (row["id"], row["date"], row["amount"]) == ("icbc-1", add_days(D, 1), 12000)
         assert len(told["correction"]) == (date != D), "money counts once: where it is booked"
+
+
+def test_a_decision_tells_what_is_in_question_and_what_it_booked(any_bureau: Any) -> None:
+    """What the bank lists as a whole is neither, where only the amounts are not the same."""
+    bureau = any_bureau
+    for _ in range(3):
+        bureau.pay("icbc", 48000)
+    run_day(bureau, lambda lines: [one._replace(amount=58000) for one in lines])
+    booked = {"accept": (0, 0), "suspense": (0, 10000), "reverse": (-48000, 58000)}
+    expected = {}
+    for one, action in zip(bureau.told("exceptions"), booked, strict=True):
+        decide(bureau, one["id"], action)
+        expected[one["id"]] = [10000, *booked[action]]
+    right(bureau)
+    told = bureau.told("report", "--date", str(D))["tables"]["decision"]
+    assert {row["id"]: [row[key] for key in ("amount", "funds", "suspense")] for row in told} == expected
 
 
 def test_every_total_holds_after_every_decision(any_bureau: Any) -> None:

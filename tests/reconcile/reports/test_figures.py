@@ -14,6 +14,7 @@ from shebao_made_day import AT, D, Desk, bank_file, everything, figures, report
 from shebao.reconcile.reports import cube, periods
 from shebao.reconcile.reports.report import Report, compose
 from shebao.reconcile.reports.verdict import checks
+from shebao.reconcile.terms import ACTION_WORDS
 
 
 def totals(made: Report, measure: str) -> dict[str, int]:
@@ -80,14 +81,26 @@ def test_a_bank_that_joined_later_is_not_waited_for(bureau: Any) -> None:
 
 
 def test_what_is_open_hides_nothing_that_is_waited_for(bureau: Any) -> None:
-    Desk(bureau).exception("rcb", "BANK_ONLY", "OPEN", 500)
-    bureau.close("rcb")
+    desk = Desk(bureau)
+    desk.exception("rcb", "BANK_ONLY", "OPEN", 500, gap_fen=500)
+    desk.exception("rcb", "LEDGER_ONLY", "CARRIED", 300, gap_fen=-300)
+    desk.exception("rcb", "SUSPENSE", "OPEN", 700)
+    bureau.pay("rcb", 12300)
+    bank_file(bureau, "rcb", 12300 + 500 - 300)
+    for bank in ("rcb", "boc"):
+        bureau.close(bank)
+    bureau.pay("ccb", 99)
     told = report(bureau, periods.of_month(202611)).verdict
     assert told.level == "bad" and told.chinese == (
         "未平：1 笔差异，涉及 5.00 元，请联系rcb银行；尚未日切：rcb银行、icbc银行、ccb银行、boc银行，数字未定；"
-        "等待对账文件：rcb银行"
+        "等待对账文件：boc银行；结转或未入账差异 1 笔，合计净额 -3.00 元（绝对额 3.00 元）；挂账 1 笔 7.00 元；"
+        "待划款 123.00 元"
     )
-    assert "; interim: rcb" in told.english and told.english.endswith("the file of rcb is awaited")
+    assert told.english == (
+        "not balanced: 1 open, 5.00 yuan; call rcb; interim: rcb, icbc, ccb, boc not closed yet; "
+        "not compared yet: the file of boc is awaited; 1 carried or left unbooked, -3.00 yuan net (3.00 gross); "
+        "1 in suspense, 7.00 yuan; 123.00 yuan still to come"
+    )
 
 
 def test_money_paid_over_is_told_with_the_bank_that_gets_it_back(bureau: Any) -> None:
@@ -117,8 +130,16 @@ def test_who_decided_is_told_by_name(bureau: Any) -> None:
     everything(bureau)
     made = report(bureau)
     (table,) = (one for one in made.tables if one.key == "decision")
-    found = [(row[0], row[2], row[4].chinese, row[5].chinese) for row in table.rows]
+    found = [(row[0], row[2], row[6].chinese, row[7].chinese) for row in table.rows]
     assert ("rcb-1", 2500, "张经办", "李复核") in found and len(found) == 9
+
+
+def test_an_action_has_the_name_of_the_screens(bureau: Any) -> None:
+    desk = Desk(bureau)
+    for action in ACTION_WORDS:
+        desk.decide("boc", "swept", [("treasury:170", "special:boc", 3000)], action=action)
+    (table,) = (one for one in report(bureau).tables if one.key == "decision")
+    assert [str(row[1]) for row in table.rows] == list(ACTION_WORDS.values())
 
 
 def test_a_long_list_of_decisions_is_cut_and_says_so(bureau: Any) -> None:
@@ -186,7 +207,7 @@ def test_the_statement_explains_the_banks_net_or_the_verdict_says_so(bureau: Any
     assert made.verdict.level == "bad" and made.verdict.english.startswith("NOT RIGHT: ccb")
     with bureau.store.writing() as conn:
         conn.exec_driver_sql("UPDATE bank_file SET replaced_by = 'another' WHERE book_id = 300")
-    assert report(bureau).verdict.english.endswith("the file of ccb is awaited"), "one about to be replaced is no file"
+    assert "the file of ccb is awaited;" in report(bureau).verdict.english, "one about to be replaced is no file"
 
 
 def test_what_does_not_add_up_is_not_right(bureau: Any) -> None:

@@ -112,10 +112,10 @@ def _money(auditor: Auditor, tables: dict[str, Any]) -> None:
         files = auditor.ask("files", bank)
         told_lines = [(row["id"], row["fen"]) for row in tables["difference"] if row["id"].startswith(bank)]
         assert told_lines == (lines if files else [])
-        decided = [(f"{bank}-{row.exception_id or row.proposal_id}", row.amount, row.maker, row.checker)
+        decided = [(f"{bank}-{row.exception_id or row.proposal_id}", *row[4:9])
                    for row in auditor.ask("decisions", bank)]  # fmt: skip
         told_decisions = [
-            tuple(row[key] for key in ("id", "amount", "maker", "checker"))
+            tuple(row[key] for key in ("id", "amount", "funds", "suspense", "maker", "checker"))
             for row in tables["decision"] if row["id"].startswith(f"{bank}-")
         ]  # fmt: skip
         assert told_decisions == decided != []

@@ -48,7 +48,7 @@ def test_another_figure_is_another_version_that_says_so(bureau: Any) -> None:
         stem, _, ending = name.partition(".")
         assert (folder / f"{stem}.v1.{ending}").read_bytes() == before[name]
     text = (folder / "settlement.html").read_text(encoding="utf-8")
-    assert "第 2 版的变动" in text and text.index("第 2 版的变动") < text.index("各银行")
+    assert "第 2 版的变动" in text and text.index("第 2 版") < text.index("各银行")
     kept, _ = written(bureau)
     assert kept["version"] == 2 and kept["changes"] == told["changes"], "written again it still says what changed"
     desk.exception("boc", "LEDGER_ONLY", "OPEN", 99)
@@ -64,6 +64,7 @@ def test_each_version_tells_when_it_was_made_and_what_it_saw(bureau: Any) -> Non
     assert record["version"] == 1 and record["seen"] == seen and record["as_of"].startswith("2026-11-23 23:00")
     text = (folder / "settlement.html").read_text(encoding="utf-8")
     assert f"rcb {seen['rcb']:,}" in text and "第 1 版" in text and "经办人身份为自报" in text
+    assert f"version 1, as of {record['as_of']} CST" in text
 
 
 def test_a_write_that_was_cut_off_is_made_whole(bureau: Any) -> None:

@@ -69,6 +69,23 @@ def test_labels_hold_the_keys(books: tuple[Any, Any, Any]) -> None:
             assert any(key in str(label) for label in labels[sheet]), (sheet, key)
 
 
+def test_words_are_cut_nowhere(books: tuple[Any, Any, Any]) -> None:
+    """A column is as wide as its words, or they wrap; Chinese characters count two."""
+    made, formulas, _ = books
+    for table in made.tables:
+        sheet = formulas[table.chinese]
+        for n, column in enumerate(table.columns, 1):
+            (wide,) = (one.width for one in sheet.column_dimensions.values() if one.min <= n <= one.max)
+            assert wide <= workbook.CODE_MAX + 1, (table.key, column.key)
+            for y in range(workbook.HEAD + 2, workbook.HEAD + 2 + len(table.rows)):
+                cell = sheet.cell(y, n)
+                if column.kind in ("text", "code"):
+                    fits = sum(2 if ord(one) > 0x2000 else 1 for one in str(cell.value)) <= wide
+                    assert fits or (cell.alignment.wrap_text and column.kind == "text"), (table.key, cell.value)
+    state = formulas["对账结果"].column_dimensions["B"].width
+    assert state >= len("已日切，未对账") * 2 + len(" cut over, not compared")
+
+
 def test_names_that_look_like_formulas_stay_names(books: tuple[Any, Any, Any]) -> None:
     _, formulas, values = books
     offices = {row[0].value: row[0] for row in formulas["各开单机构"].iter_rows()}
