@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.table import Table
 
 from shebao.codecs.numbers import bill_ok
 from shebao.ledger.bills import parts_text
@@ -25,10 +23,11 @@ from shebao.ledger.records import TYPES
 from . import funds as fund_lines
 from . import shelf, waits
 from .account_cli import latest_day, take_statement
-from .commands import Context, bank_option, console
+from .commands import Context, bank_option
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
 from .reports.money import Due
+from .table import Column, print_table
 from .words import money
 from .workdays import read_workdays
 
@@ -295,14 +294,16 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     return DONE
 
 
+COLUMNS: Final = (
+    Column("银行", "bank"), Column("结算日", "date"), Column("状态", "state", below=True),
+    Column("应划", "due", right=True), Column("到账", "received", right=True), Column("差额", "missing", right=True),
+    Column("迟(工作日)", "days late", right=True),
+)  # fmt: skip
+
+
 def _print(found: list[Due]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("银行\nbank", "left"), ("结算日\ndate", "left"), ("状态\nstate", "left"), ("应划\ndue", "right"),
-        ("到账\nreceived", "right"), ("差额\nmissing", "right"), ("迟(工作日)\ndays late", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for one in found:
-        sums = (money(fen) for fen in (one.due, one.received, one.missing))
-        table.add_row(one.bank, iso(one.date), one.state, *sums, str(one.days_late or ""))
-    console().print(table)
+    print_table(COLUMNS, (
+        (one.bank, iso(one.date), one.state, money(one.due), money(one.received), money(one.missing),
+         str(one.days_late or ""))
+        for one in found
+    ))  # fmt: skip

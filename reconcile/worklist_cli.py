@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.table import Table
 from sqlalchemy import Connection
 
 from shebao.codecs.settings import BankSettings
@@ -25,6 +23,7 @@ from .commands import Context, Opened, bank_option, console, date_option, opened
 from .decisions import WAITING, Who, about, approve, ask, by_number, propose, reject, waiting
 from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
+from .table import Column, print_table
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
 from .worklist import LISTED, PROPOSALS, Row, as_json, default_proposal
@@ -103,23 +102,23 @@ def _filtered(context: Context, bank: str | None, date: int | None, item_class: 
         ]  # fmt: skip
 
 
+COLUMNS: Final = (
+    Column("编号", "id"), Column("结算日", "date", below=True), Column("类别", "class"),
+    Column("缴费单", "bill", below=True), Column("账上", "ledger", right=True),
+    Column("银行", "bank", right=True, below=True), Column("建议", "proposal"), Column("状态", "state", below=True),
+    Column("天", "days", right=True, below=True),
+)  # fmt: skip
+
+
 def _print_exceptions(told: list[dict[str, Any]]) -> None:
-    out = console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
-        ("账上\nledger", "right"), ("银行\nbank", "right"), ("建议\nproposal", "left"), ("状态\nstate", "left"),
-        ("天\ndays", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for one in told:
-        by = one["waiting"].get("by", "")
-        table.add_row(
+    print_table(COLUMNS, (
+        (
             one["id"], one["date"], one["class"], one["bill"], _side(one["ledger"]), _side(one["bank_line"]),
-            AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"],
-            str(one["age_days"]),
-        )  # fmt: skip
-    out.print(table)
+            AWAITED.get(one["proposal"], one["proposal"]), _state(one), str(one["age_days"]),
+        )
+        for one in told
+    ))  # fmt: skip
+    out = console()
     for item_class in dict.fromkeys(one["class"] for one in told):
         _, chinese, english = PROPOSALS[item_class]
         out.print(f"{class_words(item_class)}: {chinese}; {english}")
@@ -130,6 +129,11 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
     held = next((one for one in told if one["state"] == "PROPOSED"), None)
     if held is not None:
         out.print(f"→ reconcile approve {held['id']} --reason TEXT --operator OTHER", soft_wrap=True)
+
+
+def _state(one: dict[str, Any]) -> str:
+    by = one["waiting"].get("by", "")
+    return f"{one['state']} by {by}" if by else str(one["state"])
 
 
 def _side(line: dict[str, Any]) -> str:
