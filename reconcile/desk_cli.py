@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import (
     DATE,
     DONE,
@@ -125,7 +126,8 @@ def propose_command(
             )
             propose(here_.office, asked)
 
-        status = _each(here_, targets, one, "proposed", as_json, bulk=told is None)
+        rest = "" if targets else _why_none(here_, action, item_class, bank, date)
+        status = _each(here_, targets, one, "proposed", as_json, bulk=told is None, none=rest)
         if told is not None and status == DONE and not as_json:
             told = here_.office.told(*targets[0])
             click.echo(f"→ reconcile approve {told} --reason TEXT --operator OTHER")
@@ -157,7 +159,8 @@ def approve_command(
 
         done = "could be approved" if dry_run else "approved"
         funds = _funds(here_, item_class, bank, date) if told is None else []
-        status = _each(here_, targets, one, done, as_json, bulk=told is None, beside=funds)
+        rest = "" if targets else _why_none(here_, "", item_class, bank, date)
+        status = _each(here_, targets, one, done, as_json, bulk=told is None, beside=funds, none=rest)
         if not dry_run:
             sign(here_)
         return status
@@ -186,7 +189,8 @@ def reject_command(
             reject(here_.office, book_id, number, who)
 
         funds = _funds(here_, item_class, bank, date) if told is None else []
-        return _each(here_, targets, one, "rejected", as_json, bulk=told is None, beside=funds)
+        rest = "" if targets else _why_none(here_, "", item_class, bank, date)
+        return _each(here_, targets, one, "rejected", as_json, bulk=told is None, beside=funds, none=rest)
 
 
 def _words(reason: str) -> str:
@@ -208,14 +212,36 @@ def _targets(
         return [here_.find(told)]
     if not any(filters):
         raise Stop("which? give an id such as icbc-12, or a filter: --class, --bank, --date", USAGE)
-    settings = here_.house.settings
-    banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
     with here_.house.desk.read() as conn:
         return [
             (row.book_id, row.id)
-            for one in banks
+            for one in _banks(here_, bank)
             for row in chosen(shelf.exceptions(conn, one.book_id, states=LISTED), action, item_class, date)
         ]
+
+
+def _why_none(here_: Place, action: str, item_class: str | None, bank: str | None, date: int | None) -> str:
+    """What a filter means all the same: it waits already, or nobody has proposed anything; empty: it means nothing."""
+    found, makers = 0, []
+    with here_.house.desk.read() as conn:
+        for one in _banks(here_, bank):
+            rows = shelf.exceptions(conn, one.book_id, states=LISTED)
+            rows = chosen(rows, "" if action else "undo", item_class, date)
+            found += len(rows)
+            ids = {row.id for row in rows if row.state == "PROPOSED"}
+            makers += [each.maker for each in waiting(conn, one.book_id) if each.exception_id in ids]
+    if not found:
+        return ""
+    verb = "matches" if found == 1 else "match"
+    if makers:
+        wait = "is" if found == 1 else "are"
+        return f"{found} {verb}, but {wait} proposed already (by {', '.join(dict.fromkeys(makers))})"
+    return f"{found} {verb}, but nobody has proposed anything about {'it' if found == 1 else 'them'}"
+
+
+def _banks(here_: Place, bank: str | None) -> list[BankSettings]:
+    settings = here_.house.settings
+    return [bank_of(settings, bank)] if bank else list(settings.banks.values())
 
 
 def _funds(here_: Place, item_class: str | None, bank: str | None, date: int | None) -> list[str]:
@@ -236,9 +262,12 @@ def _funds(here_: Place, item_class: str | None, bank: str | None, date: int | N
 
 def _each(
     here_: Place, targets: Iterable[Target], act: Callable[[int, int], None], done: str, as_json: bool, bulk: bool,
-    beside: Iterable[str] = (),
+    beside: Iterable[str] = (), none: str = "",
 ) -> int:  # fmt: skip
-    """Does what can be done and names what is refused; exit 3 if anything was. beside: what it left alone, in words."""
+    """Does what can be done and names what is refused; exit 3 if anything was.
+
+    In words: beside, what it left alone; none, why there is nothing to do.
+    """
     ids: list[str] = []
     refused: list[dict[str, str]] = []
     for book_id, number in targets:
@@ -253,7 +282,7 @@ def _each(
     if as_json:
         print_json({done.replace(" ", "_"): ids, "refused": refused} if bulk else {"id": told, "done": not refused})
     elif bulk and not ids and not refused:
-        click.echo("no exception matches" if beside else "nothing matches: there is nothing to do")
+        click.echo(none or ("no exception matches" if beside else "nothing matches: there is nothing to do"))
     elif bulk:
         click.echo(f"{len(ids)} {done}, {len(refused)} refused")
     elif ids:

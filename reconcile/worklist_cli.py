@@ -231,8 +231,8 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
     if as_json:
         print_json({"file": str(path), "rows": number})
     else:
-        told = "1 exception" if number == 1 else f"{number} exceptions"
-        click.echo(f"{told} in {path}; fill in the yellow columns, then type:")
+        what = "1 exception" if number == 1 else f"{number} exceptions"
+        click.echo(f"{what} in {path}; fill in the yellow columns, then type:")
         click.echo(f"reconcile worklist --import {path} --operator NAME")
     return DONE
 

@@ -161,7 +161,7 @@ def test_approved_twice_rejected_twice_and_unknown(desk: Any) -> None:
     for act in (approve, reject):
         with pytest.raises(Refused, match="APPROVED by 乙"):
             act(story.office, BOOK, told, CHECKER)
-    with pytest.raises(Refused, match="there is no icbc-4711"):
+    with pytest.raises(Refused, match="there is nothing of this id"):
         approve(story.office, BOOK, 4711, CHECKER)
     with pytest.raises(Refused, match="nobody has proposed"):
         approve(story.office, BOOK, desk.ids["BANK_ONLY"], CHECKER)
