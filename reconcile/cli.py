@@ -138,8 +138,11 @@ def run(
                 return _replace(here, one, date, here.who(operator, reason or ""), as_json)
             found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
         except BadFile as error:
-            told_faults = (f"reconcile: {error.name}: {fault}" for fault in error.faults)
-            return tell_faults("reconcile", error.name, told_faults, error.number, "nothing changed")
+            lines, covered = error.faults.told()
+            if error.cause:
+                click.echo(f"reconcile: {error.name}: 可能的原因 likely cause: {error.cause}", err=True)
+            shown = [f"reconcile: {error.name}: {line}" for line in lines]
+            return tell_faults("reconcile", error.name, shown, error.faults.number, "nothing changed", covered)
     if as_json:
         told: dict[str, Any] = {
             "bank": bank, "date": iso(date), "state": found.state, "classes": found.classes,
