@@ -74,4 +74,4 @@ def test_what_a_filter_means_may_be_proposed_already(three: Any) -> None:
     assert "nothing matches" in three.type(*words, "--date", "2026-11-22").output
     assert three.type("reject", "--bank", "icbc", *WHY, *OTHER).exit_code == 0
     done = three.type("approve", "--bank", "icbc", *WHY, *OTHER)
-    assert done.exit_code == 0 and "4 match, but nobody has proposed anything about them" in done.output
+    assert done.exit_code == 0 and "nothing matches that waits: 4 open, and nobody has proposed anything" in done.output
