@@ -269,7 +269,7 @@ def _closed(house: Opened, one: BankSettings, date: int) -> int:
     if day is not None and day.state == "OPEN":
         told = f"{iso(date)} of {one.key} is still open and closes by itself at its cut-over, {one.cutover:%H:%M}"
         close_now = f"reconcile close --bank {one.key} --date {iso(date)}"
-        raise Stop(f"{told}; to close it now is the cut-over and can't be undone: {close_now}", REFUSED)
+        raise Stop(f"{told}; closing it now is the cut-over and can't be undone: {close_now}", REFUSED)
     return date
 
 

@@ -204,10 +204,10 @@ def _waiting(office: Office, book_id: int, number: int) -> Proposal:
     if found:
         last = found[-1]
         by = f" by {last.checker}" if last.checker else ""
-        raise Refused(f"nothing about it waits for a second person: its last proposal was {last.state}{by}")
+        raise Refused(f"nothing about {told} waits for a second person: its last proposal was {last.state}{by}")
     if cases:
-        raise Refused(f"nobody has proposed anything about it; type: reconcile propose {told} --help")
-    raise Refused("there is nothing of this id; type: reconcile exceptions, or reconcile funds")
+        raise Refused(f"nobody has proposed anything about {told}; type: reconcile propose {told} --help")
+    raise Refused(f"there is no {told}; type: reconcile exceptions, or reconcile funds")
 
 
 def _request(office: Office, one: Proposal, who: Who) -> Request:

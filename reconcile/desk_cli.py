@@ -282,7 +282,8 @@ def _each(
         except Refused as error:
             refused.append({"id": told, "why": str(error)})
     for one in refused:
-        click.echo(f"reconcile: {one['id']}: {one['why']}", err=True)
+        lead = "" if re.search(rf"\b{re.escape(one['id'])}\b", one["why"]) else f"{one['id']}: "
+        click.echo(f"reconcile: {lead}{one['why']}", err=True)
     if as_json:
         many = {done.replace(" ", "_"): [*acted], "refused": refused}
         print_json(many if bulk else {"id": told, "done": not refused})

@@ -18,7 +18,7 @@ def test_a_date_that_is_open_closes_by_itself(bureau: Any, date: tuple[str, ...]
         done = bureau.type(command, "--bank", "ccb", *date)
         assert done.exit_code == 3 and done.output.count("\n") == 1, done.output
         assert "2026-11-23 of ccb is still open and closes by itself at its cut-over, 23:00" in done.output
-        assert "is the cut-over and can't be undone: reconcile close --bank ccb --date 2026-11-23" in done.output
+        assert "closing it now is the cut-over and can't be undone: reconcile close --bank ccb --date 2026-11-23" in done.output
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_bill_number_that_is_none(three: Any) -> None:
 def test_an_id_that_is_none_is_told_once(bureau: Any) -> None:
     for command in ("approve", "reject"):
         done = bureau.type(command, "icbc-14", *WHY, *BY)
-        assert done.exit_code == 3 and done.output.startswith("reconcile: icbc-14: there is nothing of this id; type:")
+        assert done.exit_code == 3 and done.output.startswith("reconcile: there is no icbc-14; type:")
 
 
 def test_money_of_a_refusal_has_separators(three: Any) -> None:
