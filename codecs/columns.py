@@ -155,6 +155,11 @@ def format_yuan(fen: int) -> str:
     return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+def grouped_yuan(fen: int) -> str:
+    """The same for people, with thousands separators: -1234567 is `-12,345.67`."""
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
 @lru_cache(maxsize=4096)
 def date_exists(yyyymmdd: str) -> bool:
     """Whether eight digits are a date of this century: the wire tells no year, so the books know no other."""

@@ -65,6 +65,8 @@ def read_csv(
     rows = RowReader(spec, date, SEPARATOR)
     number = 0
     for number, body in physical_lines(spec, source):
+        if isinstance(body, bytes) and body.count(0) * 3 > len(body):  # UTF-16: one fault, not one for each column
+            body = LineFault(number, "NUL bytes", f"write the file in {spec.encoding.upper()}")
         if isinstance(body, LineFault):
             rows.failed += 1
             yield body

@@ -207,7 +207,7 @@ class _Framed:
     def line(self, number: int, body: bytes) -> Iterator[StatementLine | LineFault]:
         kind = self.shape.types.get(body[: self.shape.type_bytes])
         if kind is None:
-            yield self._lost(number, f"record type {showing(body[: self.shape.type_bytes])}", self.shape.types_right)
+            yield self._lost(number, f"record type {_shown(body[: self.shape.type_bytes])}", self.shape.types_right)
             return
         if fault := self.shape.size_fault(body):
             yield self._lost(number, *fault)
@@ -265,6 +265,12 @@ def around_framed(
             yield LineFault(number, f"no {kind}", "begin the file with its header, end it with its trailer")
         yield from (fault for fault in framed.line(number, body) if isinstance(fault, LineFault))
     yield from framed.end(details + 2)
+
+
+def _shown(begins: bytes) -> str:
+    """How a line begins: as text where it is some, else the bytes as a hex editor shows them."""
+    text = begins.decode("ascii", "replace")
+    return showing(text) if begins.isascii() and text.isprintable() else f"of bytes {begins.hex(' ').upper()}"
 
 
 def _header_faults(number: int, told: list[str], bank: str, date: int) -> Iterator[LineFault]:

@@ -58,6 +58,11 @@ def bill_ok(number: str) -> bool:
     return len(number) == BILL_SIZE and digits_only(number) and mod_11_10(number[:-1]) == number[-1]
 
 
+def no_bill_number(number: str) -> str:
+    """What is wrong with the number of a bill as somebody typed it; empty: nothing."""
+    return "" if bill_ok(number) else f"{number} is no bill number: 20 digits, the last a check digit"
+
+
 def receipt(date_yymmdd: int, bank_number: str, lane: int, serial: int) -> str:
     """Receipt number, 20 digits: date YYMMDD, bank 2, lane 2, serial 9, check digit (wire.md section 4)."""
     if not (0 <= date_yymmdd < 10**6 and len(bank_number) == 2 and 0 <= lane < 100 and 0 < serial < 10**9):

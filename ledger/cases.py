@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple, cast
 
-from shebao.codecs.statement import format_yuan
+from shebao.codecs.numbers import no_bill_number
+from shebao.codecs.statement import grouped_yuan
 
 from . import bills
 from .day import iso
@@ -160,7 +161,7 @@ def payable(ask: Ask, number: str, trace: int, amount: int) -> Bill | str:
 def why_not(ask: Ask, bill: Bill | None, number: str, trace: int, amount: int) -> str:
     """Why money of this time and amount can't pay the bill; empty if it can."""
     if bill is None:
-        return f"there is no bill {number}"
+        return no_bill_number(number) or f"there is no bill {number}"
     date = 20_000_000 + trace // 10**12
     status = bills.status_on(bill, date)
     if status == bills.PAID and bill.paid_book is not None and bill.paid_seq is not None:
@@ -170,7 +171,7 @@ def why_not(ask: Ask, bill: Bill | None, number: str, trace: int, amount: int) -
     if status != bills.OUTSTANDING:
         return f"bill {number} is {status} for money of {iso(date)}"
     if bill.amount != amount:
-        return f"bill {number} is of {format_yuan(bill.amount)} yuan, this money is {format_yuan(amount)} yuan"
+        return f"bill {number} is of {grouped_yuan(bill.amount)} yuan, this money is {grouped_yuan(amount)} yuan"
     return ""
 
 

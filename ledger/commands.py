@@ -101,12 +101,16 @@ def _told(error: Exception) -> str:
     return str(error)
 
 
-def tell_faults(name: str, file: object, shown: Iterable[str], count: int, then: str) -> int:
-    """A file refused whole: `shown`, a line for each of the first of its `count` faults; then their number."""
+def tell_faults(name: str, file: object, shown: Iterable[str], count: int, then: str, covered: int = 0) -> int:
+    """A file refused whole: `shown`, a line for each of the first of its `count` faults; then their number.
+
+    covered: how many faults those lines tell, where one tells several.
+    """
     lines = list(shown)
     for line in lines:
         click.echo(line, err=True)
-    more = f", the first {len(lines)} shown" if count > len(lines) else ""
+    covered = covered or len(lines)
+    more = f", the first {covered} shown" if count > covered else ""
     return tell(name, f"{file} is refused whole: {faults_in_words(count)}{more}; {then}", REFUSED)
 
 

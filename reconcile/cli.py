@@ -125,19 +125,24 @@ def run(
     """Match the bank's file of a date against the ledger."""
     if not replace and (reason is not None or operator is not None):
         raise Stop("--reason and --operator belong to --replace", USAGE)
-    if replace and (dry_run or not (reason or "").strip()):
-        raise Stop("--replace needs --reason TEXT, and goes without --dry-run", USAGE)
+    if replace and not (reason or "").strip():
+        raise Stop("--replace needs --reason TEXT", USAGE)
+    if replace and dry_run:
+        raise Stop("--replace goes without --dry-run", USAGE)
     with place(context) as here:
         house = here.house
         one = bank_of(house.settings, bank)
-        date = date or _latest(house, one)
+        date = _closed(house, one, date or _latest(house, one))
         try:
             if replace:
                 return _replace(here, one, date, here.who(operator, reason or ""), as_json)
             found = run_date(house.desk, bank, one.book_id, house.dialects[bank].statement, date, dry_run)
         except BadFile as error:
-            told_faults = (f"reconcile: {error.name}: {fault}" for fault in error.faults)
-            return tell_faults("reconcile", error.name, told_faults, error.number, "nothing changed")
+            lines, covered = error.faults.told()
+            if error.cause:
+                click.echo(f"reconcile: {error.name}: 可能的原因 likely cause: {error.cause}", err=True)
+            shown = [f"reconcile: {error.name}: {line}" for line in lines]
+            return tell_faults("reconcile", error.name, shown, error.faults.number, "nothing changed", covered)
     if as_json:
         told: dict[str, Any] = {
             "bank": bank, "date": iso(date), "state": found.state, "classes": found.classes,
@@ -249,10 +254,22 @@ def _status_line(d: status_screen.Closed) -> str:
 
 
 def _latest(house: Opened, one: BankSettings) -> int:
+    """The latest closed date; raises Stop if none is."""
     with house.desk.read() as conn:
-        date = shelf.latest_closed(conn, one.book_id)
-    if date is None:
-        raise Stop(f"{one.key} has no closed date yet; name the open one: --date YYYY-MM-DD", REFUSED)
+        date, book = shelf.latest_closed(conn, one.book_id), shelf.book_of(conn, one.book_id)
+    if date is None and book is None:
+        raise Stop(f"{one.key} has no book yet; type: ledgerctl init", REFUSED)
+    return _closed(house, one, date or (book.open_date if book else 0))
+
+
+def _closed(house: Opened, one: BankSettings, date: int) -> int:
+    """A date that is not the open one; raises Stop: nobody is to cut a bank over only because a message says how."""
+    with house.desk.read() as conn:
+        day = shelf.day_of(conn, one.book_id, date)
+    if day is not None and day.state == "OPEN":
+        told = f"{iso(date)} of {one.key} is still open and closes by itself at its cut-over, {one.cutover:%H:%M}"
+        close_now = f"reconcile close --bank {one.key} --date {iso(date)}"
+        raise Stop(f"{told}; closing it now is the cut-over and can't be undone: {close_now}", REFUSED)
     return date
 
 

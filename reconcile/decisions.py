@@ -73,8 +73,10 @@ def ask(office: Office, book_id: int, who: Who, action: str, **content: Any) -> 
     )  # fmt: skip
 
 
-def propose(office: Office, one: Proposal, day_given: bool = True) -> int:
+def propose(office: Office, one: Proposal, day_given: bool = True, dry_run: bool = False) -> int:
     """Keeps a proposal for a second person; its id. The same funds again: the id that they have already.
+
+    dry_run: it is only asked whether it could be; 0.
 
     day_given: received_on is what was typed, not only the day of typing; so it has to be the same again.
     Raises Refused: it could not be approved as things are, or what has this reference is something else.
@@ -86,6 +88,8 @@ def propose(office: Office, one: Proposal, day_given: bool = True) -> int:
         return known
     answer = office.store.foresee(_request(office, one, Who(f"not {one.maker}", "foreseen", "")), office.desk.now_us)
     one = one._replace(about_seq=_check(answer).origin_seq or 0)
+    if dry_run:
+        return 0
     with office.desk.lock(one.book_id) as conn:
         number = conn.execute(select(book.c.next_exception).where(book.c.book_id == one.book_id)).scalar_one()
         conn.execute(update(book).where(book.c.book_id == one.book_id).values(next_exception=number + 1))
@@ -163,13 +167,15 @@ def approve(office: Office, book_id: int, number: int, who: Who, dry_run: bool =
     raise AssertionError("unreachable")
 
 
-def reject(office: Office, book_id: int, number: int, who: Who) -> Proposal:
+def reject(office: Office, book_id: int, number: int, who: Who, dry_run: bool = False) -> Proposal:
     """The exception is as it was before the proposal. Raises Refused."""
     one = _waiting(office, book_id, number)
     if same_person(one.maker, who.name):
         raise Refused(f"{one.maker} proposed it: another person has to judge it")
     if not who.name.isprintable() or not who.reason.isprintable() or not who.reason.strip():
         raise Refused("a rejection needs an operator and a reason, in printable characters")
+    if dry_run:
+        return one
     with office.desk.lock(book_id) as conn:
         mine = and_(proposal.c.book_id == book_id, proposal.c.id == one.id, proposal.c.state == WAITING)
         judged = {

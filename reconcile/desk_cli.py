@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from shebao.codecs.settings import BankSettings
 from shebao.ledger.commands import (
     DATE,
     DONE,
@@ -25,13 +26,15 @@ from shebao.ledger.commands import (
     print_json,
     sign_heads,
 )
+from shebao.ledger.day import iso
 from shebao.ledger.desk_facts import Proposal
 
-from . import shelf
+from . import shelf, signed, waits
 from .commands import Context, Opened, bank_option, opened
 from .decisions import APPROVED, Office, Who, approve, ask, by_number, chosen, here, propose, reject, waiting
 from .run import Refused
 from .terms import ACTION, CLASS
+from .words import money
 from .worklist import LISTED
 
 ID_NUMBER: Final = re.compile("[1-9][0-9]{0,17}")  # what a database column and Python's int take
@@ -121,17 +124,17 @@ def propose_command(
         who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, action, item_class, bank, date)
 
-        def one(book_id: int, number: int) -> None:
+        def one(book_id: int, number: int) -> Proposal:
             asked = ask(
                 here_.office, book_id, who, action, exception_id=number, bill=bill, reference=reference
             )
             propose(here_.office, asked)
+            return asked
 
-        status = _each(here_, targets, one, "proposed", as_json, bulk=told is None)
-        if told is not None and status == DONE and not as_json:
-            told = here_.office.told(*targets[0])
-            click.echo(f"→ reconcile approve {told} --reason TEXT --operator OTHER")
-        return status
+        rest = "" if targets else _why_none(here_, action, item_class, bank, date)
+        which = _filter(item_class, bank, date) if told is None else here_.office.told(*targets[0])
+        then = f"→ reconcile approve {which} --reason TEXT --operator OTHER"
+        return _each(here_, targets, one, "proposed", as_json, bulk=told is None, none=rest, then=then)
 
 
 @click.command("approve")
@@ -154,12 +157,13 @@ def approve_command(
         who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, "", item_class, bank, date)
 
-        def one(book_id: int, number: int) -> None:
-            approve(here_.office, book_id, number, who, dry_run)
+        def one(book_id: int, number: int) -> Proposal:
+            return approve(here_.office, book_id, number, who, dry_run)
 
         done = "could be approved" if dry_run else "approved"
         funds = _funds(here_, item_class, bank, date) if told is None else []
-        status = _each(here_, targets, one, done, as_json, bulk=told is None, beside=funds)
+        rest = "" if targets else _why_none(here_, "", item_class, bank, date)
+        status = _each(here_, targets, one, done, as_json, bulk=told is None, beside=funds, none=rest)
         if not dry_run:
             sign(here_)
         return status
@@ -184,11 +188,12 @@ def reject_command(
         who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, "", item_class, bank, date)
 
-        def one(book_id: int, number: int) -> None:
-            reject(here_.office, book_id, number, who)
+        def one(book_id: int, number: int) -> Proposal:
+            return reject(here_.office, book_id, number, who)
 
         funds = _funds(here_, item_class, bank, date) if told is None else []
-        return _each(here_, targets, one, "rejected", as_json, bulk=told is None, beside=funds)
+        rest = "" if targets else _why_none(here_, "", item_class, bank, date)
+        return _each(here_, targets, one, "rejected", as_json, bulk=told is None, beside=funds, none=rest)
 
 
 def _words(reason: str) -> str:
@@ -210,14 +215,40 @@ def _targets(
         return [here_.find(told)]
     if not any(filters):
         raise Stop("which? give an id such as icbc-12, or a filter: --class, --bank, --date", USAGE)
-    settings = here_.house.settings
-    banks = [bank_of(settings, bank)] if bank else list(settings.banks.values())
     with here_.house.desk.read() as conn:
         return [
             (row.book_id, row.id)
-            for one in banks
+            for one in _banks(here_, bank)
             for row in chosen(shelf.exceptions(conn, one.book_id, states=LISTED), action, item_class, date)
         ]
+
+
+def _why_none(here_: Place, action: str, item_class: str | None, bank: str | None, date: int | None) -> str:
+    """What a filter means all the same: it waits already, or nobody has proposed anything; empty: it means nothing."""
+    found, makers = 0, []
+    with here_.house.desk.read() as conn:
+        for one in _banks(here_, bank):
+            rows = shelf.exceptions(conn, one.book_id, states=LISTED)
+            rows = chosen(rows, "" if action else "undo", item_class, date)
+            found += len(rows)
+            ids = {row.id for row in rows if row.state == "PROPOSED"}
+            makers += [each.maker for each in waiting(conn, one.book_id) if each.exception_id in ids]
+    if not found:
+        return ""
+    if makers:
+        match = "1 matches, but is" if found == 1 else f"{found} match, but are"
+        return f"{match} proposed already (by {', '.join(dict.fromkeys(makers))})"
+    return f"nothing matches that waits: {found} open, and nobody has proposed anything"
+
+
+def _banks(here_: Place, bank: str | None) -> list[BankSettings]:
+    settings = here_.house.settings
+    return [bank_of(settings, bank)] if bank else list(settings.banks.values())
+
+
+def _filter(item_class: str | None, bank: str | None, date: int | None) -> str:
+    given = (("--class", item_class), ("--bank", bank), ("--date", iso(date) if date else None))
+    return " ".join(f"{name} {value}" for name, value in given if value)
 
 
 def _funds(here_: Place, item_class: str | None, bank: str | None, date: int | None) -> list[str]:
@@ -237,32 +268,51 @@ def _funds(here_: Place, item_class: str | None, bank: str | None, date: int | N
 
 
 def _each(
-    here_: Place, targets: Iterable[Target], act: Callable[[int, int], None], done: str, as_json: bool, bulk: bool,
-    beside: Iterable[str] = (),
+    here_: Place, targets: Iterable[Target], act: Callable[[int, int], Proposal], done: str, as_json: bool, bulk: bool,
+    beside: Iterable[str] = (), none: str = "", then: str = "",
 ) -> int:  # fmt: skip
-    """Does what can be done and names what is refused; exit 3 if anything was. beside: what it left alone, in words."""
-    ids: list[str] = []
+    """Does what can be done and names what is refused; exit 3 if anything was.
+
+    In words: beside, what it left alone; none, why there is nothing to do; then, what to type once something is done.
+    """
+    acted: dict[str, Proposal] = {}
     refused: list[dict[str, str]] = []
     for book_id, number in targets:
         told = here_.office.told(book_id, number)
         try:
-            act(book_id, number)
-            ids.append(told)
+            acted[told] = act(book_id, number)
         except Refused as error:
             refused.append({"id": told, "why": str(error)})
     for one in refused:
-        click.echo(f"reconcile: {one['id']}: {one['why']}", err=True)
+        lead = "" if re.search(rf"\b{re.escape(one['id'])}\b", one["why"]) else f"{one['id']}: "
+        click.echo(f"reconcile: {lead}{one['why']}", err=True)
     if as_json:
-        print_json({done.replace(" ", "_"): ids, "refused": refused} if bulk else {"id": told, "done": not refused})
-    elif bulk and not ids and not refused:
-        click.echo("no exception matches" if beside else "nothing matches: there is nothing to do")
-    elif bulk:
-        click.echo(f"{len(ids)} {done}, {len(refused)} refused")
-    elif ids:
-        click.echo(f"{ids[0]} {done}")
-    for line in () if as_json else beside:
+        many = {done.replace(" ", "_"): [*acted], "refused": refused}
+        print_json(many if bulk else {"id": told, "done": not refused})
+    elif bulk and not acted and not refused:
+        click.echo(none or ("no exception matches" if beside else "nothing matches: there is nothing to do"))
+    elif acted or bulk:
+        _tell_signed(here_, acted, done, f"{len(acted)} {done}, {len(refused)} refused" if bulk else "")
+    for line in () if as_json else [*beside, *([then] if acted and then else [])]:
         click.echo(line)
     return REFUSED if refused else DONE
+
+
+def _tell_signed(here_: Place, acted: dict[str, Proposal], done: str, counted: str) -> None:
+    """What somebody has put his name to. counted: of many, how many; empty: it is one, and what it did is told too."""
+    in_all = 0
+    with here_.house.desk.read() as conn:
+        for book_id, bank in here_.office.banks.items():
+            mine = {told: one for told, one in acted.items() if one.book_id == book_id}
+            for (told, one), each in zip(mine.items(), signed.about(conn, bank, [*mine.values()]), strict=True):
+                in_all += each.amount
+                click.echo(f"  {told}  {each.what}" if counted else f"{told} {done}: {each.what}")
+                if not counted and done == "approved":
+                    click.echo("\n".join(signed.outcome(conn, bank, one)))
+    if counted:
+        click.echo(counted)
+    if counted and acted:
+        click.echo(f"合计 in all {money(in_all)} 元")
 
 
 def tell_id(here_: Place, one: Proposal, number: int, as_json: bool) -> int:
@@ -275,5 +325,8 @@ def tell_id(here_: Place, one: Proposal, number: int, as_json: bool) -> int:
     elif booked:
         click.echo(f"{told} is booked already, approved by {booked[0].checker}; nothing was done")
     else:
+        with here_.house.desk.read() as conn:
+            (asked,) = by_number(conn, one.book_id, number)
+            click.echo(waits.words(conn, here_.office.banks[one.book_id], asked))
         click.echo(f"{told} waits for a second person; type: reconcile approve {told} --reason TEXT --operator OTHER")
     return DONE

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.table import Table
 
-from shebao.codecs.numbers import bill_ok
+from shebao.codecs.numbers import no_bill_number
 from shebao.ledger.bills import parts_text
 from shebao.ledger.commands import DATE, DONE, REFUSED, USAGE, Stop, bank_of, json_option, print_json
 from shebao.ledger.day import date_of, iso
@@ -25,10 +23,11 @@ from shebao.ledger.records import TYPES
 from . import funds as fund_lines
 from . import shelf, waits
 from .account_cli import latest_day, take_statement
-from .commands import Context, bank_option, console
+from .commands import Context, bank_option
 from .decisions import ask, propose, waiting
 from .desk_cli import Place, operator_option, place, reason_option, tell_id
 from .reports.money import Due
+from .table import Column, print_table
 from .words import money
 from .workdays import read_workdays
 
@@ -127,8 +126,10 @@ def receive(
     if statement is not None:
         _without("--statement", **{"--date": dates, "--amount": amount, "--received-on": on})
         return take_statement(context, statement, bank, reason, operator, as_json)
-    if None in (bank, dates, amount, on) or not reference:
-        raise Stop("receive needs --bank, --date, --amount, --reference and --received-on", USAGE)
+    _needs(
+        "receive", **{"--bank": bank, "--date": dates, "--amount": amount, "--reference": reference,
+                      "--received-on": on},
+    )  # fmt: skip
     with place(context) as here_:
         one = bank_of(here_.house.settings, bank or "")
         _not_ahead(context, on or 0)
@@ -143,6 +144,11 @@ def _without(option: str, **others: object) -> None:
     """What an option does not take is refused: whoever gave it expects that it counts."""
     if given := [name for name, value in others.items() if value]:
         raise Stop(f"{option} takes no {', '.join(given)}: it goes by what is booked or written there", USAGE)
+
+
+def _needs(command: str, **options: object) -> None:
+    if missing := [name for name, value in options.items() if not value]:
+        raise Stop(f"{command} needs {', '.join(missing)}", USAGE)
 
 
 def _not_ahead(context: Context, on: int) -> None:
@@ -177,8 +183,7 @@ def payback(
     if cancel:
         _without("--cancel", **{"--date": date, "--amount": amount, "--reference": reference, "--received-on": on})
         return _cancel(context, bank, cancel, reason, operator, as_json)
-    if None in (bank, date, amount) or not reference:
-        raise Stop("payback needs --bank, --date, --amount and --reference", USAGE)
+    _needs("payback", **{"--bank": bank, "--date": date, "--amount": amount, "--reference": reference})
     with place(context) as here_:
         one = bank_of(here_.house.settings, bank or "")
         asked = ask(
@@ -202,8 +207,8 @@ def refund(
 
     First it is decided (REFUNDED); then --paid, when the money has gone the way it came.
     """
-    if not (number.isascii() and number.isdigit() and bill_ok(number)):
-        raise Stop(f"{number} is no bill number: 20 digits, the last a check digit; see the bill", USAGE)
+    if wrong := no_bill_number(number):
+        raise Stop(f"{wrong}; see the bill", USAGE)
     if not paid and (reference or on):
         told = "it is decided first, by two people; once the money has gone, type"
         raise Stop(f"--reference and --received-on belong to --paid: {told}: reconcile refund {number} --paid", USAGE)
@@ -255,10 +260,11 @@ def sweep(
     if cancel:
         _without("--cancel", **{"--type": types, "--amount": amounts, "--reference": reference, "--received-on": on})
         return _cancel(context, bank, cancel, reason, operator, as_json)
-    if bank is None or not reference or not types or len(types) != len(amounts) or len({*types}) != len(types):
-        raise Stop("sweep needs --bank, --reference, and --type with --amount for each type once", USAGE)
+    _needs("sweep", **{"--bank": bank, "--reference": reference, "--type": types, "--amount": amounts})
+    if len(types) != len(amounts) or len({*types}) != len(types):
+        raise Stop("sweep needs one --amount for each --type, and each type once", USAGE)
     with place(context) as here_:
-        one = bank_of(here_.house.settings, bank)
+        one = bank_of(here_.house.settings, bank or "")
         asked = ask(
             here_.office, one.book_id, here_.who(operator, reason), "sweep", amount=sum(amounts),
             parts=parts_text(tuple(zip(types, amounts, strict=True))), reference=_reference(reference),
@@ -295,14 +301,16 @@ def funds_command(context: Context, bank: str | None, as_json: bool) -> int:
     return DONE
 
 
+COLUMNS: Final = (
+    Column("银行", "bank"), Column("结算日", "date"), Column("状态", "state", below=True),
+    Column("应划", "due", right=True), Column("到账", "received", right=True), Column("差额", "missing", right=True),
+    Column("迟(工作日)", "days late", right=True),
+)  # fmt: skip
+
+
 def _print(found: list[Due]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("银行\nbank", "left"), ("结算日\ndate", "left"), ("状态\nstate", "left"), ("应划\ndue", "right"),
-        ("到账\nreceived", "right"), ("差额\nmissing", "right"), ("迟(工作日)\ndays late", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for one in found:
-        sums = (money(fen) for fen in (one.due, one.received, one.missing))
-        table.add_row(one.bank, iso(one.date), one.state, *sums, str(one.days_late or ""))
-    console().print(table)
+    print_table(COLUMNS, (
+        (one.bank, iso(one.date), one.state, money(one.due), money(one.received), money(one.missing),
+         str(one.days_late or ""))
+        for one in found
+    ))  # fmt: skip

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import polars as pl
 
+from shebao.codecs.cause import HEAD_BYTES, likely_cause
 from shebao.codecs.statement import (
     FILE_BYTES_MAX,
     LineFault,
@@ -26,9 +27,9 @@ from shebao.codecs.statement import (
 )
 
 from .bulk import NotPlain, read_plain, totals
+from .faults import Faults
 from .items import frame
 
-FAULTS_SHOWN_MAX: Final = 100
 BATCH: Final = 50_000  # lines that stand in memory as Python objects at a time
 CHUNK_BYTES: Final = 1 << 20
 SIDE_FILE_BYTES_MAX: Final = 64 * 1024  # of .sm3 and .ctl
@@ -46,11 +47,11 @@ class NotThere(Exception):
 
 
 class BadFile(Exception):
-    """The file is refused whole: `faults` are at most FAULTS_SHOWN_MAX of `number`, in the file's order."""
+    """The file is refused whole. cause: what is likely wrong with all of it; empty if nothing is recognised."""
 
-    def __init__(self, name: str, faults: list[LineFault], number: int) -> None:
+    def __init__(self, name: str, faults: Faults, cause: str = "") -> None:
         super().__init__(name)
-        self.name, self.faults, self.number = name, faults, number
+        self.name, self.faults, self.cause = name, faults, cause
 
 
 def folder_of(state_dir: Path, box: str, bank: str, date: int) -> Path:
@@ -68,33 +69,36 @@ def read_bank_file(folder: Path, spec: StatementSpec, bank: str, date: int) -> B
     name, control_name = file_names(spec, bank, date)
     if not is_there(folder, spec, bank, date):
         raise NotThere(f"{folder / name}.ok is not there yet: wait for the bank's file; type: reconcile status")
-    faults: list[LineFault] = []
+    faults = Faults()
     digest = _told_digest(folder / f"{name}.sm3", faults)
     control = _small(folder / control_name) if control_name else None
     path = folder / name
     if not path.is_file():
-        raise BadFile(name, [*faults, LineFault(0, "is missing", f"deliver it beside {name}.ok")], len(faults) + 1)
+        faults.add(LineFault(0, "is missing", f"deliver it beside {name}.ok"))
+        raise BadFile(name, faults)
     if path.stat().st_size > FILE_BYTES_MAX:
-        raise BadFile(name, [LineFault(0, "is larger than 2 GiB", "ask the bank for the right file")], 1)
+        faults.add(LineFault(0, "is larger than 2 GiB", "ask the bank for the right file"))
+        raise BadFile(name, faults)
     with path.open("rb") as source:
         found = sm3_hex(iter(lambda: source.read(CHUNK_BYTES), b""))
         if digest and found != digest:
             wrong = f"digest is {found}, {name}.sm3 says {digest}"
-            faults.append(LineFault(0, wrong, "deliver the file again, unchanged"))
-            raise BadFile(name, faults, len(faults))
+            faults.add(LineFault(0, wrong, "deliver the file again, unchanged"))
+            raise BadFile(name, faults)
         source.seek(0)
-        lines, number = lines_of(source, spec, bank, date, control, faults)
-    if faults:
-        raise BadFile(name, faults, number)
+        lines = lines_of(source, spec, bank, date, control, faults)
+        if faults.number:
+            source.seek(0)
+            raise BadFile(name, faults, likely_cause(spec, source.read(HEAD_BYTES)))
     return BankFile(name, found, lines, totals(lines))
 
 
-def _told_digest(path: Path, faults: list[LineFault]) -> str:
+def _told_digest(path: Path, faults: Faults) -> str:
     text = _small(path)
     told = None if text is None else parse_sm3(text.decode("latin-1"))
     if told is None:
         wrong = "is missing" if text is None else "does not hold a digest"
-        faults.append(LineFault(0, wrong, "write the SM3 digest of the detail file, 64 hex characters", path.name))
+        faults.add(LineFault(0, wrong, "write the SM3 digest of the detail file, 64 hex characters", path.name))
         return ""
     return told
 
@@ -107,13 +111,13 @@ def _small(path: Path) -> bytes | None:
 
 
 def lines_of(
-    source: BinaryIO, spec: StatementSpec, bank: str, date: int, control: bytes | None, faults: list[LineFault]
-) -> tuple[pl.DataFrame, int]:
-    """All good lines as a frame; faults are added to `faults` up to the limit. Gives their number too."""
-    number, begins = len(faults), source.tell()
-    if not number:
+    source: BinaryIO, spec: StatementSpec, bank: str, date: int, control: bytes | None, faults: Faults
+) -> pl.DataFrame:
+    """All lines as a frame, if they are good; what is wrong is added to `faults`."""
+    begins = source.tell()
+    if not faults.number:
         try:
-            return read_plain(source, spec, bank, date, control), 0
+            return read_plain(source, spec, bank, date, control)
         except NotPlain:
             source.seek(begins)
     frames = [frame([])]
@@ -124,12 +128,10 @@ def lines_of(
             if isinstance(one, StatementLine):
                 good.append(one)
             else:
-                number += 1
-                if len(faults) < FAULTS_SHOWN_MAX:
-                    faults.append(one)
-        if not number:
+                faults.add(one)
+        if not faults.number:
             frames.append(frame(_rows(good)))
-    return pl.concat(frames, rechunk=True), number
+    return pl.concat(frames, rechunk=True)
 
 
 def _rows(lines: Iterable[StatementLine]) -> Iterable[tuple[object, ...]]:

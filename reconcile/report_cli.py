@@ -49,7 +49,8 @@ def report(context: Context, date: int | None, month: int | None, year: int | No
             late = days_late(read_workdays(context.config), date_of(now_us))
             figures = gather(conn, banks, period, start.hour * 60 + start.minute, date_of(now_us), late)
         if not any(one.days for one in figures.banks):
-            raise Stop(f"no bank has a settlement date in {period.label}; type: reconcile status", REFUSED)
+            when = f"{'in' if month or year else 'on'} {period.label}"
+            raise Stop(f"no bank has a settlement date {when}; type: reconcile status", REFUSED)
         made = compose(figures, time_of(now_us), house.settings.operators_identity, shebao.__version__)
         written, folder = write_report(house.desk.state_dir, made)
     if as_json:

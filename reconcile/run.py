@@ -133,8 +133,7 @@ def _check_closed(conn: Connection, bank: str, book_id: int, date: int) -> None:
     if day is None:
         raise Refused(f"{bank} has no settlement date {iso(date)}; type: reconcile status")
     if day.state == "OPEN":
-        close = f"reconcile close --bank {bank} --date {iso(date)}"
-        raise Refused(f"{iso(date)} of {bank} is still open; type first: {close}")
+        raise Refused(f"{iso(date)} of {bank} is still open; it can be run once it is closed")
 
 
 # -- finding --------------------------------------------------------------------------------------------------------

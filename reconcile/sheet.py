@@ -18,7 +18,7 @@ from shebao.codecs.statement import format_yuan
 from shebao.ledger.durable import replace
 from shebao.ledger.rulings import ALLOWED
 
-from .terms import JUDGEMENT_WORDS, action_of, class_of
+from .terms import ACTION_WORDS, JUDGEMENT_WORDS, action_of, class_of
 
 SHEET: Final = "worklist"
 BYTES_MAX: Final = 32 << 20
@@ -45,6 +45,7 @@ COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "reference": ("凭证号 reference", 18),
 }
 FILLED: Final = ("decision", "reason", "onto", "reference")
+_WORDS: Final = {**ACTION_WORDS, **JUDGEMENT_WORDS}
 SHOWN: Final = ("class", "state", "ledger", "bank", "mark", "asked")
 
 
@@ -110,7 +111,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
         choices = _choices(row["state"], class_of(row["class"]))
         sheet.data_validation(
             number, list(COLUMNS).index("decision"), number, list(COLUMNS).index("decision"),
-            {"validate": "list", "source": [*choices]},
+            {"validate": "list", "source": [_WORDS.get(name, name) for name in choices]},
         )  # fmt: skip
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, max(number, 1), len(COLUMNS) - 1)
@@ -130,8 +131,19 @@ def _choices(state: str, item_class: str) -> tuple[str, ...]:
     return allowed or tuple(ALLOWED)
 
 
+def in_the_way(path: Path) -> str:
+    """Why a new list may not take the place of what lies there; empty: it may. Raises OSError."""
+    if not path.exists():
+        return ""
+    filled, faults = read(path)
+    if filled or not faults:
+        return f"row {filled[0].row} is filled in" if filled else ""
+    row, found, _ = faults[0].partition(": ")
+    return f"something is filled in in {row}" if found and row != "row 1" else "it is no worklist of this kind"
+
+
 def read(path: Path) -> tuple[list[Filled], list[str]]:
-    """The rows that have a decision, and what is wrong with the sheet, each with its row. Raises OSError."""
+    """The rows that are filled in, and what is wrong with the sheet, each with its row. Raises OSError."""
     if path.stat().st_size > BYTES_MAX:
         return [], [f"it is larger than {BYTES_MAX >> 20} MiB; send back the sheet that went out"]
     with path.open("rb") as source:
@@ -170,14 +182,15 @@ def _read(source: BinaryIO) -> tuple[list[Filled], list[str]]:
 
 
 def _row(number: int, cells: Mapping[str, Any]) -> Filled | str | None:
-    """A row that is filled in; None: it has no decision; or what is wrong with it. cells: by column."""
+    """A row that is filled in; None: nothing of it is; or what is wrong with it. cells: by column."""
     formulas = [name for name in FILLED if name in cells and cells[name].data_type == "f"]
     if formulas:
         return f"{COLUMNS[formulas[0]][0]} is a formula; write the text itself (copy it, and paste the value)"
     values = {name: cell.value for name, cell in cells.items()}
     decision = action_of(str(values.get("decision") or "").strip())
     if not decision:
-        return None
+        given = [COLUMNS[name][0] for name in FILLED if str(values.get(name) or "").strip()]
+        return f"{given[0]} without {COLUMNS['decision'][0]}; write both, or neither" if given else None
     state = str(values.get("state") or "").strip()
     item_class = class_of(str(values.get("class") or "").strip())
     if decision not in (JUDGEMENT_WORDS if state == "PROPOSED" else ALLOWED):

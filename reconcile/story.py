@@ -41,8 +41,8 @@ def _told(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = [{**made, "reason": one.maker_reason, "amount": one.amount, "booked": []}]
     if one.state in (APPROVED, REJECTED):
         judged = {"at": _at(one.judged_us), "act": one.state.lower(), "by": f"{one.checker} ({one.checker_from})"}
-        booked = _booked(conn, one) if one.state == APPROVED else []
-        entries.append({**judged, "what": one.action, "reason": one.checker_reason, "amount": 0, "booked": booked})
+        transfers = booked(conn, one) if one.state == APPROVED else []
+        entries.append({**judged, "what": one.action, "reason": one.checker_reason, "amount": 0, "booked": transfers})
     elif one.state != "WAITING":
         entries.append(
             {"at": _at(one.made_us), "act": "lapsed", "what": "its lines changed before anybody judged it", "by": "",
@@ -51,7 +51,8 @@ def _told(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
     return entries
 
 
-def _booked(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
+def booked(conn: Connection, one: Proposal) -> list[dict[str, Any]]:
+    """The transfers of what was approved."""
     query = (
         select(transfer.c.date, transfer.c.debit, transfer.c.credit, transfer.c.amount, event.c.kind)
         .join(event, (event.c.book_id == transfer.c.book_id) & (event.c.seq == transfer.c.seq))
@@ -105,8 +106,9 @@ def words(entry: dict[str, Any]) -> list[str]:
     by = f"  {entry['by']}" if entry["by"] else ""
     reason = f"  “{entry['reason']}”" if entry["reason"] else ""
     lines = [f"{entry['at'].replace('T', ' ')[:19]}  {entry['act']:<9} {entry['what']}{amount}{by}{reason}"]
-    lines += [
-        f"    {one['date']} {one['kind']}: {one['debit']} → {one['credit']}  {money(one['amount'])} 元"
-        for one in entry["booked"]
-    ]
-    return lines
+    return [*lines, *map(booking, entry["booked"])]
+
+
+def booking(one: Mapping[str, Any]) -> str:
+    """A transfer as a line."""
+    return f"    {one['date']} {one['kind']}: {one['debit']} → {one['credit']}  {money(one['amount'])} 元"

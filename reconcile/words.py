@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from shebao.codecs.statement import format_yuan
+from shebao.codecs.statement import grouped_yuan as money
 
-
-def money(fen: int) -> str:
-    """Yuan with two decimals and thousands separators: -1234567 is `-12,345.67`."""
-    whole, _, cents = format_yuan(abs(fen)).partition(".")
-    return f"{'-' if fen < 0 else ''}{int(whole):,}.{cents}"
+__all__ = ["money"]

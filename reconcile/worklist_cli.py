@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.table import Table
 from sqlalchemy import Connection
 
 from shebao.codecs.settings import BankSettings
@@ -25,6 +23,7 @@ from .commands import Context, Opened, bank_option, console, date_option, opened
 from .decisions import WAITING, Who, about, approve, ask, by_number, propose, reject, waiting
 from .desk_cli import Place, operator_option, place, sign
 from .run import Refused
+from .table import Column, print_table
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
 from .words import money
 from .worklist import LISTED, PROPOSALS, Row, as_json, default_proposal, mark, marks
@@ -103,23 +102,23 @@ def _filtered(context: Context, bank: str | None, date: int | None, item_class: 
         ]  # fmt: skip
 
 
+COLUMNS: Final = (
+    Column("编号", "id"), Column("结算日", "date", below=True), Column("类别", "class"),
+    Column("缴费单", "bill", below=True), Column("账上", "ledger", right=True),
+    Column("银行", "bank", right=True, below=True), Column("建议", "proposal"), Column("状态", "state", below=True),
+    Column("天", "days", right=True, below=True),
+)  # fmt: skip
+
+
 def _print_exceptions(told: list[dict[str, Any]]) -> None:
-    out = console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("编号\nid", "left"), ("结算日\ndate", "left"), ("类别\nclass", "left"), ("缴费单\nbill", "left"),
-        ("账上\nledger", "right"), ("银行\nbank", "right"), ("建议\nproposal", "left"), ("状态\nstate", "left"),
-        ("天\ndays", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for one in told:
-        by = one["waiting"].get("by", "")
-        table.add_row(
+    print_table(COLUMNS, (
+        (
             one["id"], one["date"], one["class"], one["bill"], _side(one, "ledger"), _side(one, "bank"),
-            AWAITED.get(one["proposal"], one["proposal"]), f"{one['state']} by {by}" if by else one["state"],
-            str(one["age_days"]),
-        )  # fmt: skip
-    out.print(table)
+            AWAITED.get(one["proposal"], one["proposal"]), _state(one), str(one["age_days"]),
+        )
+        for one in told
+    ))  # fmt: skip
+    out = console()
     for item_class in dict.fromkeys(one["class"] for one in told):
         _, chinese, english = PROPOSALS[item_class]
         out.print(f"{class_words(item_class)}: {chinese}; {english}")
@@ -130,6 +129,11 @@ def _print_exceptions(told: list[dict[str, Any]]) -> None:
     held = next((one for one in told if one["state"] == "PROPOSED"), None)
     if held is not None:
         out.print(f"→ reconcile approve {held['id']} --reason TEXT --operator OTHER", soft_wrap=True)
+
+
+def _state(one: dict[str, Any]) -> str:
+    by = one["waiting"].get("by", "")
+    return f"{one['state']} by {by}" if by else str(one["state"])
 
 
 def _side(one: dict[str, Any], whose: str) -> str:
@@ -182,12 +186,13 @@ def show(context: Context, told: str, as_json: bool) -> int:
 @bank_option(required=False)
 @date_option("--xlsx: only of this settlement date.")
 @click.option("--class", "item_class", type=CLASS, help="--xlsx: only of this class.")
+@click.option("--dry-run", is_flag=True, help="--import: judge each row by itself; decide nothing.")
 @operator_option
 @json_option
 @click.pass_obj
 def worklist(
     context: Context, out: Path | None, filled: Path | None, bank: str | None, date: int | None,
-    item_class: str | None, operator: str | None, as_json: bool,
+    item_class: str | None, dry_run: bool, operator: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Write or take back the worklist as a workbook.
 
@@ -197,11 +202,17 @@ def worklist(
     if (out is None) == (filled is None):
         raise Stop("give either --xlsx FILE, to write the worklist, or --import FILE, to take it back", USAGE)
     if out is not None:
+        if dry_run:
+            raise Stop("--dry-run belongs to --import", USAGE)
+        if out.suffix.lower() != ".xlsx":
+            raise Stop(f"{out} is no name of a workbook; let it end in .xlsx", USAGE)
+        if wrong := sheet.in_the_way(out):
+            raise Stop(f"{out} is there already, and {wrong}: it stays as it is; give another name", REFUSED)
         return _write(context, out, _filtered(context, bank, date, item_class), as_json)
     if bank or date or item_class:
         raise Stop("--bank, --date and --class belong to --xlsx; --import takes the rows that are filled in", USAGE)
     assert filled is not None
-    return _take_back(context, filled, operator, as_json)
+    return _take_back(context, filled, operator, dry_run, as_json)
 
 
 def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
@@ -219,7 +230,8 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
     if as_json:
         print_json({"file": str(path), "rows": number})
     else:
-        click.echo(f"{number} exceptions in {path}; fill in the yellow columns, then type:")
+        what = "1 exception" if number == 1 else f"{number} exceptions"
+        click.echo(f"{what} in {path}; fill in the yellow columns, then type:")
         click.echo(f"reconcile worklist --import {path} --operator NAME")
     return DONE
 
@@ -229,7 +241,7 @@ def _proposal_words(proposal: str) -> str:
     return AWAITED.get(proposal) or ACTION_WORDS.get(proposal, proposal) or "—"
 
 
-def _take_back(context: Context, path: Path, operator: str | None, as_json: bool) -> int:
+def _take_back(context: Context, path: Path, operator: str | None, dry_run: bool, as_json: bool) -> int:
     rows, faults = sheet.read(there(path))
     with place(context) as here:
         places: list[tuple[int, int]] = []
@@ -245,24 +257,29 @@ def _take_back(context: Context, path: Path, operator: str | None, as_json: bool
         refused: list[dict[str, Any]] = []
         for row, (book_id, number) in zip(rows, places, strict=True):
             try:
-                _act(here, book_id, number, row, here.who(operator, row.reason))
+                _act(here, book_id, number, row, here.who(operator, row.reason), dry_run)
                 done.append(row.id)
             except Refused as error:
                 refused.append({"row": row.row, "id": row.id, "why": str(error)})
-        sign(here)
+        if not dry_run:
+            sign(here)
     for one in refused:
         click.echo(f"reconcile: {path}: row {one['row']}: {one['id']}: {one['why']}", err=True)
     if as_json:
-        print_json({"done": done, "refused": refused})
+        told = {"done": done, "refused": refused}
+        print_json({**told, "dry_run": True} if dry_run else told)
+    elif not rows:
+        click.echo(f"nothing is filled in: {path} has no row with a decision and a reason (the yellow columns)")
     else:
-        click.echo(f"{len(done)} rows done, {len(refused)} refused")
+        what = f"{'row' if len(done) == 1 else 'rows'} {'could be done' if dry_run else 'done'}"
+        click.echo(f"{len(done)} {what}, {len(refused)} refused")
     return REFUSED if refused else DONE
 
 
 ACTS: Final = {"approve": approve, "reject": reject}
 
 
-def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who) -> None:
+def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dry_run: bool) -> None:
     """What a filled row asks for, if its exception, and what waits about it, still are as the sheet showed them."""
     with here.house.desk.read() as conn:
         cases = list(_with_payment(conn, shelf.exceptions_of(conn, book_id, [number])))
@@ -278,9 +295,9 @@ def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who) ->
     if changed := row.shown.changed(sheet.Shown(case.item_class, case.state, *sides, asked)):
         raise Refused(f"{changed}; take a new sheet")
     if row.decision in ACTS:
-        ACTS[row.decision](here.office, book_id, judged, who)  # this one, whatever is proposed from now on
+        ACTS[row.decision](here.office, book_id, judged, who, dry_run)  # this one, whatever is proposed from now on
         return
     wanted = ask(
         here.office, book_id, who, row.decision, exception_id=number, bill=row.onto, reference=row.reference
     )
-    propose(here.office, wanted)
+    propose(here.office, wanted, dry_run=dry_run)

@@ -17,6 +17,7 @@ from shebao.codecs.statement import read, write, write_control
 from shebao.ledger.day import CST
 from shebao.reconcile import bulk
 from shebao.reconcile.bulk import NotPlain, read_plain, totals
+from shebao.reconcile.faults import Faults
 from shebao.reconcile.inbox import lines_of
 
 BANKS = ("rcb", "icbc", "ccb", "boc")
@@ -119,9 +120,9 @@ def test_what_is_strange_is_read_line_by_line(name):
     detail, control = written(bank, DAY[:3] if name != "no day" else [])
     assert name == "no day" or change(detail) != detail
     assert at_once(bank, change(detail), control) is None
-    faults: list[object] = []
-    found, number = lines_of(BytesIO(change(detail)), SPECS[bank], bank, D, control, faults)  # type: ignore[arg-type]
-    assert (number, faults, found.height) == (0, [], 0 if name == "no day" else 3)
+    faults = Faults()
+    found = lines_of(BytesIO(change(detail)), SPECS[bank], bank, D, control, faults)
+    assert (faults.number, found.height) == (0, 0 if name == "no day" else 3)
 
 
 

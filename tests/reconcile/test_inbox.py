@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,91 @@ def test_each_bad_line_is_named(bureau: Any, bank: str) -> None:
 
 def test_at_most_100_faults_are_told_then_their_number(bureau: Any) -> None:
     path = day_with(bureau, "rcb", payments=150)
-    edit(path, lambda b: b.replace(b"|12000|", b"|-12000|"))
+    number = iter(range(1000))
+    edit(path, lambda b: re.sub(rb"\|12000\|", lambda _: b"|-%d|" % next(number), b))
     bureau.seal(path)
     told = refused(bureau, "rcb")
     assert len(told) == 101
     assert "150 faults, the first 100 shown" in told[-1]
+
+
+# -- a whole file that is wrong says why --------------------------------------------------------------------------
+
+
+def lines_named(told: list[str]) -> set[int]:
+    """Every line number that a refusal names."""
+    found = set()
+    for place in re.findall(r": (?:[\w. ]+, )?lines? ([0-9–, ]+):", "\n".join(told)):
+        for part in place.split(", "):
+            first, _, last = part.partition("–")
+            found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_equal_faults_of_many_lines_are_told_once_with_every_line(bureau: Any, bank: str) -> None:
+    """Of another date: what is wrong with the file stands at the top, and not in a hundred lines."""
+    path = day_with(bureau, bank, payments=30)
+    edit(path, lambda b: b.replace(b"20261123", b"20261122").replace(b"2026-11-23", b"2026-11-22"))
+    bureau.seal(path)
+    told = refused(bureau, bank)
+    assert len(told) <= 8 and " shown" not in told[-1], told
+    if bank == "boc":
+        assert any("NtryRef 2–30, lines " in line for line in told)
+    else:
+        assert lines_named(told) >= set(range(2, 32)), told
+
+
+def test_a_few_equal_faults_are_told_each_by_itself(bureau: Any) -> None:
+    path = day_with(bureau, "rcb", payments=30)
+    lines = path.read_bytes().split(b"\n")
+    for n in range(1, 31, 3):
+        lines[n] = lines[n].replace(b"12000", b"12O00")
+    path.write_bytes(b"\n".join(lines))
+    bureau.seal(path)
+    told = refused(bureau, "rcb")
+    assert [f": line {n + 1}: " in told[i] for i, n in enumerate(range(1, 31, 3))] == [True] * 10
+    lines[2] = lines[2].replace(b"12000", b"12O00")
+    path.write_bytes(b"\n".join(lines))
+    bureau.seal(path)
+    told = refused(bureau, "rcb")
+    assert told[1].endswith(": lines 3, 5, 8, 11, 14, 17, 20, 23, 26, 29: the same") and len(told) == 3
+
+
+def utf16(data: bytes) -> bytes:
+    return data.decode("utf-8-sig").encode("utf-16")
+
+
+CAUSES = {
+    "UTF-16, rcb": ("rcb", utf16, "written in UTF-16; write it in GB18030"),
+    "UTF-16, icbc": ("icbc", utf16, "written in UTF-16"),
+    "UTF-16, ccb": ("ccb", utf16, "written in UTF-16; write it in UTF-8"),
+    "UTF-16, boc": ("boc", utf16, "written in UTF-16"),
+    "a mark": ("rcb", lambda data: b"\xef\xbb\xbf" + data, "byte-order mark"),
+    "CRLF": ("rcb", lambda data: data.replace(b"\n", b"\r\n"), "all lines end with CRLF"),
+    "LF": ("icbc", lambda data: data.replace(b"\r", b""), "all lines end with LF alone"),
+    "semicolons": ("ccb", lambda data: data.replace(b",", b";"), "separated by semicolons"),
+    "rcb's in icbc's place": ("icbc", lambda data: b"H|rcb|20261123\n" * 20, "looks like lines with | between"),
+    "XML in ccb's place": ("ccb", lambda data: b"<?xml version='1.0'?>\n" * 20, "looks like an XML document"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CAUSES)
+def test_the_likely_cause_of_a_file_that_is_wrong_throughout_is_told_first(bureau: Any, what: str) -> None:
+    bank, change, cause = CAUSES[what]
+    path = day_with(bureau, bank, payments=30)
+    edit(path, change)
+    bureau.seal(path)
+    told = refused(bureau, bank)
+    assert "可能的原因 likely cause: " in told[0] and cause in told[0], told
+    assert len(told) <= 45 and not any("b'" in line for line in told), told
+
+
+def test_one_line_of_another_make_is_no_cause(bureau: Any) -> None:
+    path = day_with(bureau, "rcb")
+    edit(path, lambda b: b.replace(b"\n", b"\r\n", 1))
+    bureau.seal(path)
+    assert "line 1: the line ends with CRLF" in refused(bureau, "rcb")[0]
 
 
 @pytest.mark.parametrize("bank", BANKS)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shebao.codecs.columns import LineFault, StatementContext, StatementLine, totals_of
+from shebao.codecs.columns import StatementContext, StatementLine, totals_of
 from shebao.codecs.dialect import load_dialect
 from shebao.codecs.statement import write, write_control
 from shebao.ledger.day import CST
+from shebao.reconcile.faults import Faults
 from shebao.reconcile.inbox import lines_of
 from shebao.reconcile.items import frame
 from shebao.reconcile.match import CLASSES, _items, counts, late_lines, match
@@ -273,9 +274,9 @@ def test_planted_faults_are_found_in_each_layout(bank: str, faults: list[str]):
     totals = totals_of(told)
     file = BytesIO(b"".join(write(spec, context, totals, told)))
     control = write_control(spec, context, totals) if spec.control_file else None
-    faults_found: list[LineFault] = []
-    lines, _ = lines_of(file, spec, bank, D, control, faults_found)
-    assert not faults_found
+    faults_found = Faults()
+    lines = lines_of(file, spec, bank, D, control, faults_found)
+    assert not faults_found.number
     found = match(frame(ledger), lines)
     assert Counter(found["item_class"]) == expected
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import openpyxl
 import pytest
+from rich.cells import cell_len
 from shebao_clerks import WHY, D, listed, propose
 
+from shebao.reconcile import commands
+from shebao.reconcile.funds_cli import COLUMNS as FUNDS
 from shebao.reconcile.sheet import COLUMNS
+from shebao.reconcile.table import print_table
 from shebao.reconcile.terms import action_of, class_of
 
 BY = ("--operator", "甲")
@@ -88,3 +92,26 @@ def test_one_with_its_history_tells_what_to_ask_the_bank(three: Any) -> None:
     assert three.type("approve", asked, *WHY, "--operator", "乙").exit_code == 0
     three.told("run", "--bank", "icbc", code=None)
     assert "CLOSED" in (done := three.type("show", told["id"]).stdout) and "关闭 closed: " in done
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_no_id_bill_or_amount_is_ever_cut(three: Any, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """However narrow the terminal is; and a name is no markup."""
+    monkeypatch.setattr(commands, "PLAIN_WIDTH", width)
+    told = next(one["id"] for one in listed(three) if one["class"] == "BANK_ONLY")
+    propose(three, told, "pay", by="[甲]")
+    done = three.type("exceptions").stdout
+    assert "…" not in done and "PROPOSED by [甲]" in done
+    for one in listed(three):
+        assert one["id"] in done and one["bill"] in done and "120.00" in done and one["date"] in done
+    if width == 80:
+        assert max(cell_len(line) for line in done.splitlines()) <= 80, done
+
+
+def test_large_money_fits_into_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "PLAIN_WIDTH", 80)
+    print_table(FUNDS, [("icbc", "2026-11-23", "RECONCILED", *["12,345,678.90"] * 3, "12")])
+    done = capsys.readouterr().out
+    assert done.count("12,345,678.90") == 3 and max(map(cell_len, done.splitlines())) <= 80, done

@@ -39,6 +39,7 @@ def test_a_workbook_out_and_back(three: Any, tmp_path: Path) -> None:
     assert done.exit_code in (0, 3) and "=1+1" in {one["waiting"].get("reason") for one in listed(three)}, done.output
     again = three.type("worklist", "--import", str(path), "--operator", "甲")
     assert again.exit_code == 3 and "take a new sheet" in again.output  # stale
+    path.unlink()
     waiting = [one for one in listed(three) if one["state"] == "PROPOSED"]
     assert waiting and waiting[0]["id"] in ids
     assert three.type("worklist", "--xlsx", str(path)).exit_code == 0
@@ -65,6 +66,8 @@ WRONG = {
         **{n: {"decision": "accept", "reason": "x", "id": f"icbc-{n}", "state": "OPEN"} for n in range(2, 130)},
         130: {"decision": "accept", "reason": "x", "id": "icbc-120", "state": "OPEN"},
     },
+    "a reason without a decision": {2: {"reason": "x"}},
+    "a bill without a decision": {2: {"onto": "33011026110100000062"}},
     "an id of no bank, after good rows": {5: {"decision": "accept", "reason": "x", "id": "x-1"}},
 }  # fmt: skip
 
@@ -112,6 +115,7 @@ def test_a_sheet_approves_the_proposal_that_it_showed(lone: Any, tmp_path: Path)
         done = sent_back(lone, path, decision=decision, reason="好")
         assert done.exit_code == 3 and "what waits is icbc-3 now, the sheet says icbc-2" in done.output, done.output
     assert only(lone)["waiting"]["action"] == "return"
+    path.unlink()
     assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
     assert sent_back(lone, path, decision="approve", reason="好").exit_code == 0
     assert not listed(lone)
@@ -224,3 +228,73 @@ def test_a_sheet_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space"):
         sheets.write(path, [])
     assert path.read_bytes() == b"the one before"
+
+
+# -- what somebody has filled in is not lost, nor passed over in silence ----------------------------------------------
+
+
+def test_a_list_that_was_filled_in_is_not_written_over(lone: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "list.xlsx", ("worklist", "--xlsx", str(tmp_path / "list.xlsx"))
+    assert [lone.type(*out).exit_code for _ in range(2)] == [0, 0]  # untouched
+    for cells in ({"decision": "accept"}, {"decision": None, "reason": "好"}):
+        sent_back(lone, path, **cells)  # refused: it is half filled in
+        before = path.read_bytes()
+        done = lone.type(*out)
+        assert done.exit_code == 3 and "row 2" in done.output and path.read_bytes() == before, done.output
+    path.write_bytes(b"a letter")
+    done = lone.type(*out)
+    assert done.exit_code == 3 and "another name" in done.output and path.read_bytes() == b"a letter"
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list", ".xlsx.bak"])
+def test_the_name_of_a_workbook_ends_in_xlsx(bureau: Any, tmp_path: Path, name: str) -> None:
+    done = bureau.type("worklist", "--xlsx", str(tmp_path / name))
+    assert done.exit_code == 2 and ".xlsx" in done.output and not (tmp_path / name).exists()
+
+
+def test_a_sheet_in_which_nothing_is_filled_in_says_so(lone: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    assert "1 exception in" in lone.type("worklist", "--xlsx", str(path)).output
+    done = lone.type("worklist", "--import", str(path))
+    assert done.exit_code == 0 and "nothing is filled in" in done.output and "row" not in done.output.split("\n")[1:]
+    assert "1 row done, 0 refused" in sent_back(lone, path, decision="accept", reason="好").output
+
+
+def test_a_dry_run_judges_the_rows_and_changes_nothing(lone: Any, tmp_path: Path) -> None:
+    path, dry = tmp_path / "list.xlsx", ("worklist", "--import", str(tmp_path / "list.xlsx"), "--dry-run")
+    assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
+    book = openpyxl.load_workbook(path)
+    for decision, by, told, code in (
+        ("carry", "甲", "1 row could be done, 0 refused", 0),
+        ("pay", "甲", "0 rows could be done, 1 refused", 3),
+    ):
+        onto = {"onto": "33011026110107777779"} if decision == "pay" else {}
+        for name, value in {"decision": decision, "reason": "好", **onto}.items():
+            book.active.cell(2, list(COLUMNS).index(name) + 1, value)
+        book.save(path)
+        done = lone.type(*dry, "--operator", by)
+        assert done.exit_code == code and told in done.output, done.output
+        assert only(lone)["state"] == "OPEN"
+    propose(lone, only(lone)["id"], "carry")
+    path.unlink()
+    assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
+    for decision, by, told in (
+        ("approve", "乙", "1 row could be done"), ("reject", "乙", "1 row could be done"),
+        ("reject", "经办甲", "0 rows could be done"),
+    ):  # fmt: skip
+        book = openpyxl.load_workbook(path)
+        for name, value in (("decision", decision), ("reason", "好")):
+            book.active.cell(2, list(COLUMNS).index(name) + 1, value)
+        book.save(path)
+        assert told in lone.type(*dry, "--operator", by).output
+        assert only(lone)["state"] == "PROPOSED"
+    assert lone.type("worklist", "--xlsx", str(tmp_path / "2.xlsx"), "--dry-run").exit_code == 2
+
+
+def test_what_is_offered_is_chinese_and_english_and_is_taken(lone: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
+    (offered,) = openpyxl.load_workbook(path).active.data_validations.dataValidation
+    assert offered.formula1 == '"入账 pay,挂账 suspense,退回 return,结转 carry,认账 accept"'
+    assert sent_back(lone, path, decision="入账 pay", reason="好").exit_code == 0
+    assert only(lone)["waiting"]["action"] == "pay"

@@ -26,6 +26,7 @@ from shebao.codecs.statement import (
     write_control,
 )
 from shebao.reconcile import inbox
+from shebao.reconcile.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[3]
 BANKS = ("rcb", "icbc", "ccb", "boc")
@@ -70,8 +71,9 @@ def one_input(data: bytes) -> None:
         assert faults or pieces == whole
     if not faults:
         written_again(SPECS[bank], bank, lines)
-        found = inbox.lines_of(io.BytesIO(detail), SPECS[bank], bank, DATE, control, [])
-        assert found[1] == 0 and inbox.totals(found[0]) == totals_of(lines)
+        told = Faults()
+        found = inbox.lines_of(io.BytesIO(detail), SPECS[bank], bank, DATE, control, told)
+        assert not told.number and inbox.totals(found) == totals_of(lines)
 
 
 def items_of(bank: str, detail: bytes, control: bytes | None, step: int = 1 << 16) -> Items:
