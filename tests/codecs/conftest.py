@@ -113,8 +113,10 @@ def faults_of(bank, detail, control=None):
 
 
 TEXT = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "|")
-CENTURY = datetime.min.replace(year=2000), datetime.max.replace(year=2099)
-moments = st.datetimes(*CENTURY, timezones=st.just(CST)).map(lambda at: f"{at:%Y%m%d%H%M%S}")
+CENTURY = (datetime(2000, 1, 1, tzinfo=CST), datetime(2099, 12, 31, 23, 59, 59, tzinfo=CST))
+moments = st.integers(*(int(at.timestamp()) for at in CENTURY)).map(
+    lambda second: f"{datetime.fromtimestamp(second, CST):%Y%m%d%H%M%S}"
+)
 digits = {size: st.text("0123456789", min_size=size, max_size=size) for size in (6, 20)}
 text = {size: st.text(TEXT, max_size=size) for size in (8, 12, 15)}
 
