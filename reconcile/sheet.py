@@ -6,7 +6,7 @@ Only the sheet: cells out, checked cells in, every fault with its row. What a fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -131,13 +131,17 @@ def _choices(state: str, item_class: str) -> tuple[str, ...]:
     return allowed or tuple(ALLOWED)
 
 
-def in_the_way(path: Path) -> str:
-    """Why a new list may not take the place of what lies there; empty: it may. Raises OSError."""
+def in_the_way(path: Path, stands: Callable[[Filled], bool]) -> str:
+    """Why a new list may not take the place of what lies there; empty: it may. Raises OSError.
+
+    stands: whether what a row shows still is so. What was taken back already is no work to be lost.
+    """
     if not path.exists():
         return ""
     filled, faults = read(path)
     if filled or not faults:
-        return f"row {filled[0].row} is filled in" if filled else ""
+        kept = next((row for row in filled if stands(row)), None)
+        return f"row {kept.row} is filled in" if kept else ""
     row, found, _ = faults[0].partition(": ")
     return f"something is filled in in {row}" if found and row != "row 1" else "it is no worklist of this kind"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -206,8 +207,9 @@ def worklist(
             raise Stop("--dry-run belongs to --import", USAGE)
         if out.suffix.lower() != ".xlsx":
             raise Stop(f"{out} is no name of a workbook; let it end in .xlsx", USAGE)
-        if wrong := sheet.in_the_way(out):
-            raise Stop(f"{out} is there already, and {wrong}: it stays as it is; give another name", REFUSED)
+        with place(context) as here:
+            if wrong := sheet.in_the_way(out, partial(_stands, here)):
+                raise Stop(f"{out} is there already, and {wrong}: it stays as it is; give another name", REFUSED)
         return _write(context, out, _filtered(context, bank, date, item_class), as_json)
     if bank or date or item_class:
         raise Stop("--bank, --date and --class belong to --xlsx; --import takes the rows that are filled in", USAGE)
@@ -281,18 +283,8 @@ ACTS: Final = {"approve": approve, "reject": reject}
 
 def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dry_run: bool) -> None:
     """What a filled row asks for, if its exception, and what waits about it, still are as the sheet showed them."""
-    with here.house.desk.read() as conn:
-        cases = list(_with_payment(conn, shelf.exceptions_of(conn, book_id, [number])))
-        held = [one.id for one in about(conn, book_id, number) if one.state == WAITING]
-    if not cases:
-        raise Refused("there is no such exception; take a new sheet")
-    (case,) = cases
-    judged = held[-1] if held and case.state == "PROPOSED" else 0
-    asked = here.office.told(book_id, judged) if judged else ""
-    ledger, bank = (json.loads(told) if told else {} for told in (case.ledger_json, case.bank_json))
-    marked = " ".join(marks(case.item_class, ledger, bank)).strip()
-    sides = ledger.get("amount"), bank.get("amount"), marked
-    if changed := row.shown.changed(sheet.Shown(case.item_class, case.state, *sides, asked)):
+    judged, changed = _now(here, book_id, number, row)
+    if changed:
         raise Refused(f"{changed}; take a new sheet")
     if row.decision in ACTS:
         ACTS[row.decision](here.office, book_id, judged, who, dry_run)  # this one, whatever is proposed from now on
@@ -301,3 +293,26 @@ def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dr
         here.office, book_id, who, row.decision, exception_id=number, bill=row.onto, reference=row.reference
     )
     propose(here.office, wanted, dry_run=dry_run)
+
+
+def _stands(here: Place, row: sheet.Filled) -> bool:
+    try:
+        return not _now(here, *here.find(row.id), row)[1]
+    except Stop:
+        return True  # of another switch, perhaps
+
+
+def _now(here: Place, book_id: int, number: int, row: sheet.Filled) -> tuple[int, str]:
+    """The proposal that waits about a row's exception, 0 for none, and what is not as the sheet showed it."""
+    with here.house.desk.read() as conn:
+        cases = list(_with_payment(conn, shelf.exceptions_of(conn, book_id, [number])))
+        held = [one.id for one in about(conn, book_id, number) if one.state == WAITING]
+    if not cases:
+        return 0, "there is no such exception"
+    (case,) = cases
+    judged = held[-1] if held and case.state == "PROPOSED" else 0
+    asked = here.office.told(book_id, judged) if judged else ""
+    ledger, bank = (json.loads(told) if told else {} for told in (case.ledger_json, case.bank_json))
+    marked = " ".join(marks(case.item_class, ledger, bank)).strip()
+    sides = ledger.get("amount"), bank.get("amount"), marked
+    return judged, row.shown.changed(sheet.Shown(case.item_class, case.state, *sides, asked))

@@ -39,7 +39,6 @@ def test_a_workbook_out_and_back(three: Any, tmp_path: Path) -> None:
     assert done.exit_code in (0, 3) and "=1+1" in {one["waiting"].get("reason") for one in listed(three)}, done.output
     again = three.type("worklist", "--import", str(path), "--operator", "甲")
     assert again.exit_code == 3 and "take a new sheet" in again.output  # stale
-    path.unlink()
     waiting = [one for one in listed(three) if one["state"] == "PROPOSED"]
     assert waiting and waiting[0]["id"] in ids
     assert three.type("worklist", "--xlsx", str(path)).exit_code == 0
@@ -87,7 +86,7 @@ def sent_back(bureau: Any, path: Path, by: str = "乙", **cells: Any) -> Any:
     """The first row of the sheet that lies there, filled in."""
     book = openpyxl.load_workbook(path)
     for name, value in cells.items():
-        book.active.cell(2, list(COLUMNS).index(name) + 1, value)
+        book.active.cell(2, list(COLUMNS).index(name) + 1).value = value
     book.save(path)
     return bureau.type("worklist", "--import", str(path), "--operator", by)
 
@@ -115,7 +114,6 @@ def test_a_sheet_approves_the_proposal_that_it_showed(lone: Any, tmp_path: Path)
         done = sent_back(lone, path, decision=decision, reason="好")
         assert done.exit_code == 3 and "what waits is icbc-3 now, the sheet says icbc-2" in done.output, done.output
     assert only(lone)["waiting"]["action"] == "return"
-    path.unlink()
     assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
     assert sent_back(lone, path, decision="approve", reason="好").exit_code == 0
     assert not listed(lone)
@@ -241,6 +239,13 @@ def test_a_list_that_was_filled_in_is_not_written_over(lone: Any, tmp_path: Path
         before = path.read_bytes()
         done = lone.type(*out)
         assert done.exit_code == 3 and "row 2" in done.output and path.read_bytes() == before, done.output
+    book = openpyxl.load_workbook(path)
+    for name, value in {"decision": "accept", "reason": "好"}.items():
+        book.active.cell(2, list(COLUMNS).index(name) + 1, value)
+    book.save(path)
+    assert "row 2 is filled in" in lone.type(*out).output
+    assert lone.type("worklist", "--import", str(path), "--operator", "甲").exit_code == 0
+    assert lone.type(*out).exit_code == 0, "what was taken back is no work to be lost"
     path.write_bytes(b"a letter")
     done = lone.type(*out)
     assert done.exit_code == 3 and "another name" in done.output and path.read_bytes() == b"a letter"
@@ -276,7 +281,6 @@ def test_a_dry_run_judges_the_rows_and_changes_nothing(lone: Any, tmp_path: Path
         assert done.exit_code == code and told in done.output, done.output
         assert only(lone)["state"] == "OPEN"
     propose(lone, only(lone)["id"], "carry")
-    path.unlink()
     assert lone.type("worklist", "--xlsx", str(path)).exit_code == 0
     for decision, by, told in (
         ("approve", "乙", "1 row could be done"), ("reject", "乙", "1 row could be done"),
