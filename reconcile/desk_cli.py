@@ -121,8 +121,8 @@ def propose_command(
     Or about all that a filter means. Another person approves it.
     """
     with place(context) as here_:
-        who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, action, item_class, bank, date)
+        who = here_.who(operator, _words(reason))
 
         def one(book_id: int, number: int) -> Proposal:
             asked = ask(
@@ -154,8 +154,8 @@ def approve_command(
     Exceptions, receipts, refunds, replaced files: everything is checked again, then booked.
     """
     with place(context) as here_:
-        who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, "", item_class, bank, date)
+        who = here_.who(operator, _words(reason))
 
         def one(book_id: int, number: int) -> Proposal:
             return approve(here_.office, book_id, number, who, dry_run)
@@ -185,8 +185,8 @@ def reject_command(
     An exception is as it was before.
     """
     with place(context) as here_:
-        who = here_.who(operator, _words(reason))
         targets = _targets(here_, told, "", item_class, bank, date)
+        who = here_.who(operator, _words(reason))
 
         def one(book_id: int, number: int) -> Proposal:
             return reject(here_.office, book_id, number, who)

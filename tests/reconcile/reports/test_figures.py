@@ -83,7 +83,7 @@ def test_a_bank_that_joined_later_is_not_waited_for(bureau: Any) -> None:
 def test_what_is_open_hides_nothing_that_is_waited_for(bureau: Any) -> None:
     desk = Desk(bureau)
     desk.exception("rcb", "BANK_ONLY", "OPEN", 500, gap_fen=500)
-    desk.exception("rcb", "LEDGER_ONLY", "CARRIED", 300, gap_fen=-300)
+    desk.exception("rcb", "LEDGER_ONLY", "CARRIED", 300, gap_fen=-300, decided_date=D)
     desk.exception("rcb", "SUSPENSE", "OPEN", 700)
     bureau.pay("rcb", 12300)
     bank_file(bureau, "rcb", 12300 + 500 - 300)
