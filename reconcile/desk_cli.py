@@ -292,13 +292,13 @@ def _each(
     elif bulk and not acted and not refused:
         click.echo(none or ("no exception matches" if beside else "nothing matches: there is nothing to do"))
     elif acted or bulk:
-        _tell_signed(here_, acted, done, f"{len(acted)} {done}, {len(refused)} refused" if bulk else "")
+        tell_signed(here_, acted, done, f"{len(acted)} {done}, {len(refused)} refused" if bulk else "")
     for line in () if as_json else [*beside, *([then] if acted and then else [])]:
         click.echo(line)
     return REFUSED if refused else DONE
 
 
-def _tell_signed(here_: Place, acted: dict[str, Proposal], done: str, counted: str) -> None:
+def tell_signed(here_: Place, acted: dict[str, Proposal], done: str, counted: str) -> None:
     """What somebody has put his name to. counted: of many, how many; empty: it is one, and what it did is told too."""
     in_all = 0
     with here_.house.desk.read() as conn:

@@ -22,7 +22,7 @@ from shebao.ledger.desk_facts import Proposal
 from . import sheet, shelf, story, waits
 from .commands import Context, Opened, bank_option, console, date_option, opened, there
 from .decisions import WAITING, Who, about, approve, ask, by_number, propose, reject, waiting
-from .desk_cli import Place, operator_option, place, sign
+from .desk_cli import Place, operator_option, place, sign, tell_signed
 from .run import Refused
 from .table import Column, print_table
 from .terms import ACTION_WORDS, AWAITED, CLASS, class_words
@@ -256,15 +256,20 @@ def _take_back(context: Context, path: Path, operator: str | None, dry_run: bool
             shown = (f"reconcile: {path}: {fault}" for fault in faults[: sheet.FAULTS_MAX])
             return tell_faults("reconcile", path, shown, len(faults), "nothing was decided")
         done: list[str] = []
+        acted: dict[str, dict[str, Proposal]] = {verb: {} for verb in VERBS.values()}
         refused: list[dict[str, Any]] = []
         for row, (book_id, number) in zip(rows, places, strict=True):
             try:
-                _act(here, book_id, number, row, here.who(operator, row.reason), dry_run)
+                asked = _act(here, book_id, number, row, here.who(operator, row.reason), dry_run)
+                acted[VERBS.get(row.decision, PROPOSED)][row.id] = asked
                 done.append(row.id)
             except Refused as error:
                 refused.append({"row": row.row, "id": row.id, "why": str(error)})
         if not dry_run:
             sign(here)
+            for verb, mine in acted.items():
+                if mine and not as_json:
+                    tell_signed(here, mine, verb, f"{len(mine)} {verb}")
     for one in refused:
         click.echo(f"reconcile: {path}: row {one['row']}: {one['id']}: {one['why']}", err=True)
     if as_json:
@@ -279,20 +284,22 @@ def _take_back(context: Context, path: Path, operator: str | None, dry_run: bool
 
 
 ACTS: Final = {"approve": approve, "reject": reject}
+PROPOSED: Final = "proposed"
+VERBS: Final = {"": PROPOSED, "approve": "approved", "reject": "rejected"}  # how a decision is told once it is done
 
 
-def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dry_run: bool) -> None:
+def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dry_run: bool) -> Proposal:
     """What a filled row asks for, if its exception, and what waits about it, still are as the sheet showed them."""
     judged, changed = _now(here, book_id, number, row)
     if changed:
         raise Refused(f"{changed}; take a new sheet")
     if row.decision in ACTS:
-        ACTS[row.decision](here.office, book_id, judged, who, dry_run)  # this one, whatever is proposed from now on
-        return
+        return ACTS[row.decision](here.office, book_id, judged, who, dry_run)  # this one, whatever is proposed now
     wanted = ask(
         here.office, book_id, who, row.decision, exception_id=number, bill=row.onto, reference=row.reference
     )
     propose(here.office, wanted, dry_run=dry_run)
+    return wanted
 
 
 def _stands(here: Place, row: sheet.Filled) -> bool:

@@ -262,7 +262,10 @@ def test_a_sheet_in_which_nothing_is_filled_in_says_so(lone: Any, tmp_path: Path
     assert "1 exception in" in lone.type("worklist", "--xlsx", str(path)).output
     done = lone.type("worklist", "--import", str(path))
     assert done.exit_code == 0 and "nothing is filled in" in done.output and "row" not in done.output.split("\n")[1:]
-    assert "1 row done, 0 refused" in sent_back(lone, path, decision="accept", reason="好").output
+    told = only(lone)["id"]
+    said = sent_back(lone, path, decision="accept", reason="好").output.splitlines()
+    assert said[0].startswith(f"  {told}  认账 accept 120.00 元") and said[1] == "1 proposed"
+    assert said[-1] == "1 row done, 0 refused"
 
 
 def test_a_dry_run_judges_the_rows_and_changes_nothing(lone: Any, tmp_path: Path) -> None:
