@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from shebao.codecs.statement import grouped_yuan
+from shebao.codecs.statement import format_yuan
 
 from . import bills
 from .day import OPEN, iso
@@ -49,11 +49,11 @@ def _receive(fund: Fund) -> Moved | str:
 
 
 def shared_out(fund: Fund, amount: int) -> dict[int, int]:
-    """An amount over the dates, oldest first. A negative due takes it from the other dates; what came stays."""
+    """An amount over the dates, oldest first. What one has too much, or a negative due, goes to the others."""
     dates, left, shares = fund.dates, amount, {}
     for date in dates[:-1]:
         known = fund.facts.money[fund.book.book_id, date]
-        shares[date] = min(left, max(known.due - known.received, min(known.due, 0)))
+        shares[date] = min(left, known.due - known.received)
         left -= shares[date]
     shares[dates[-1]] = left
     return shares
@@ -191,7 +191,7 @@ def _wrong_dates(fund: Fund) -> str:
 
 
 def _too_little(fund: Fund, held: int, amount: int, what: str) -> str:
-    holds, wanted = grouped_yuan(held), grouped_yuan(amount)
+    holds, wanted = format_yuan(held), format_yuan(amount)
     return f"special:{fund.book.bank} holds {holds} yuan, less than the {wanted} yuan to be {what}"
 
 

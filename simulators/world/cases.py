@@ -34,6 +34,7 @@ class Made:
     own: Taken | None = None  # money that it booked
     origin: Taken | None = None  # money that it speaks of
     reference: str = ""
+    date: Date = NEVER  # whose due it changed
     closed: Item | None = None  # a suspense item that it closed
     suspended: bool = False  # stood: in suspense, as before
 

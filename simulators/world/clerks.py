@@ -321,8 +321,12 @@ def _book(world: Bureau, one: Asked, case: Case | None) -> None:
     if case is None:
         world.purse.book(one, now)
         return
-    day = case.due_date
+    undone = case.decision if one.action == "undo" else None
+    taken_back = case.answer < 0 and case.kind != "LATE_REVERSAL"  # since then, by the bank: on the date of that line
+    day = case.due_date if undone is None or taken_back else undone.date
     fen = world.bench.book(one, case, now)
+    if undone is None:
+        case.made[-1].date = day
     world.purse.corrected[case.bank, day, case.number] += fen
 
 

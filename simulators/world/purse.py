@@ -183,8 +183,7 @@ class Purse:
         """Oldest date first, each up to its due, the rest on the last."""
         days, left, shares = sorted(asked.dates), asked.amount, {}
         for day in days[:-1]:
-            due = self.due(asked.bank, day)
-            shares[day] = min(left, max(due - self.received[asked.bank, day], min(due, 0)))
+            shares[day] = min(left, self.due(asked.bank, day) - self.received[asked.bank, day])
             left -= shares[day]
         shares[days[-1]] = left
         return shares

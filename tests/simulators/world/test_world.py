@@ -28,6 +28,7 @@ KEPT = {
     200177: "no statement file of a date whose cut-over was in doubt for long",
     400492: "lines refused for want of a key, by a daemon that had started while its store was away",
     1199: "no statement file of a date whose cut-over was made in doubt, with a fault of our own after it",
+    191: "judged wrongly: a late reversal, decided before the bank's line for it came, and undone after it",
     822: "91 to what no place was left for, while the store was locked",
     170: "a probe that waited for a lock",
     6132: "a refusal in doubt, and then a fault of our own",
