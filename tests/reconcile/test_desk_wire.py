@@ -82,7 +82,8 @@ def test_its_reversal_after_its_date_is_reconciled(desk: Any) -> None:
     desk.story.detail["icbc", D + 1] = b""
     desk.story.run("icbc", D + 1)
     assert say(desk, desk.undoing(desk.told))[0] == "R2"
-    ((number,),) = desk.rows("SELECT id FROM exception WHERE item_class = 'LATE_REVERSAL'")
+    ((number, amount),) = desk.rows("SELECT id, amount FROM exception WHERE item_class = 'LATE_REVERSAL'")
+    assert amount == 12000
     desk.story.decide(BOOK, "reverse", exception_id=number)
     assert status_of(desk, desk.onto) == "OUTSTANDING" and status_of(desk, desk.only) == "PAID"
     desk.story.decide(BOOK, "undo", exception_id=number)
