@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from shebao.codecs.statement import format_yuan
+from shebao.codecs.statement import grouped_yuan
 
 from . import bills
 from .day import OPEN, iso
@@ -191,7 +191,7 @@ def _wrong_dates(fund: Fund) -> str:
 
 
 def _too_little(fund: Fund, held: int, amount: int, what: str) -> str:
-    holds, wanted = format_yuan(held), format_yuan(amount)
+    holds, wanted = grouped_yuan(held), grouped_yuan(amount)
     return f"special:{fund.book.bank} holds {holds} yuan, less than the {wanted} yuan to be {what}"
 
 
