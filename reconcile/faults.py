@@ -21,7 +21,8 @@ class _Run(NamedTuple):
 
     first: LineFault
     last: LineFault
-    to: int  # number of the last
+    begins: int  # numbers of the two
+    to: int
 
 
 class _Equal:
@@ -30,7 +31,7 @@ class _Equal:
     def __init__(self) -> None:
         self.met: list[tuple[int, LineFault]] = []  # the first few, with when they were met
         self.runs: list[_Run] = []  # all but the very first
-        self.number = self.covered = 0  # those that the runs leave out are not covered
+        self.number = 0
 
 
 class Faults:
@@ -58,10 +59,7 @@ class Faults:
         if equal.runs and equal.runs[-1].to + 1 == place:
             equal.runs[-1] = equal.runs[-1]._replace(last=fault, to=place)
         elif len(equal.runs) < SHOWN_MAX:
-            equal.runs.append(_Run(fault, fault, place))
-        else:
-            return
-        equal.covered += 1
+            equal.runs.append(_Run(fault, fault, place, place))
 
     def told(self) -> tuple[list[str], int]:
         """The lines that tell them, in the file's order, and how many faults these cover."""
@@ -71,7 +69,8 @@ class Faults:
                 lines += [(when, str(fault), 1) for when, fault in equal.met]
                 continue
             when, fault = equal.met[0]
-            lines += [(when, str(fault), 1), (when, f"{_places(equal.runs)}: the same", equal.covered)]
+            covered = sum(run.to - run.begins + 1 for run in equal.runs)
+            lines += [(when, str(fault), 1), (when, f"{_places(equal.runs)}: the same", covered)]
         lines.sort(key=lambda line: line[0])
         return [text for _, text, _ in lines[:SHOWN_MAX]], sum(covers for *_, covers in lines[:SHOWN_MAX])
 
@@ -84,13 +83,8 @@ def _places(runs: list[_Run]) -> str:
         return f"lines {numbers}"
     if not _ENTRY.fullmatch(first.where):
         return f"{first.where}, lines {numbers}"
-    entries = ", ".join(_span(run.to - _steps(run), run.to) for run in runs)
+    entries = ", ".join(_span(run.begins, run.to) for run in runs)
     return f"NtryRef {entries}, lines {_span(first.line, last.line)}"
-
-
-def _steps(run: _Run) -> int:
-    first = _ENTRY.fullmatch(run.first.where)
-    return run.to - int(first[1]) if first else 0
 
 
 def _span(first: int, last: int) -> str:

@@ -83,7 +83,8 @@ def exceptions(context: Context, bank: str | None, date: int | None, item_class:
 
     Open ones are those of state OPEN, PROPOSED or CARRIED.
     """
-    told = _filtered(context, bank, date, item_class)
+    with opened(context) as house:
+        told = _filtered(house, date_of(context.now_us()), bank, date, item_class)
     if as_json:
         print_json(told)
     elif told:
@@ -93,14 +94,14 @@ def exceptions(context: Context, bank: str | None, date: int | None, item_class:
     return DONE
 
 
-def _filtered(context: Context, bank: str | None, date: int | None, item_class: str | None) -> list[dict[str, Any]]:
-    with opened(context) as house:
-        banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
-        today = date_of(context.now_us())
-        return [
-            line for one in banks for line in listed(house, one, today)
-            if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
-        ]  # fmt: skip
+def _filtered(
+    house: Opened, today: int, bank: str | None, date: int | None, item_class: str | None
+) -> list[dict[str, Any]]:  # fmt: skip
+    banks = [bank_of(house.settings, bank)] if bank else list(house.settings.banks.values())
+    return [
+        line for one in banks for line in listed(house, one, today)
+        if (not date or line["date"] == iso(date)) and (not item_class or line["class"] == item_class)
+    ]  # fmt: skip
 
 
 COLUMNS: Final = (
@@ -210,19 +211,20 @@ def worklist(
         with place(context) as here:
             if wrong := sheet.in_the_way(out, partial(_stands, here)):
                 raise Stop(f"{out} is there already, and {wrong}: it stays as it is; give another name", REFUSED)
-        return _write(context, out, _filtered(context, bank, date, item_class), as_json)
+            told = _filtered(here.house, date_of(context.now_us()), bank, date, item_class)
+        return _write(out, told, as_json)
     if bank or date or item_class:
         raise Stop("--bank, --date and --class belong to --xlsx; --import takes the rows that are filled in", USAGE)
     assert filled is not None
     return _take_back(context, filled, operator, dry_run, as_json)
 
 
-def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
+def _write(path: Path, told: list[dict[str, Any]], as_json: bool) -> int:
     rows = [
         {
             **line, "class": class_words(line["class"]), "proposal": _proposal_words(line["proposal"]),
             "ledger": line["ledger"].get("amount", ""), "bank": line["bank_line"].get("amount", ""),
-            "mark": " ".join(marks(line["class"], line["ledger"], line["bank_line"])).strip(),
+            "mark": _marked(line["class"], line["ledger"], line["bank_line"]),
             "waiting": " ".join(text for name, text in line["waiting"].items() if text and name != "id"),
             "asked": line["waiting"].get("id", ""),
         }
@@ -236,6 +238,10 @@ def _write(context: Context, path: Path, told: list[dict[str, Any]], as_json: bo
         click.echo(f"{what} in {path}; fill in the yellow columns, then type:")
         click.echo(f"reconcile worklist --import {path} --operator NAME")
     return DONE
+
+
+def _marked(item_class: str, ledger: dict[str, Any], bank: dict[str, Any]) -> str:
+    return " ".join(marks(item_class, ledger, bank)).strip()
 
 
 def _proposal_words(proposal: str) -> str:
@@ -256,7 +262,7 @@ def _take_back(context: Context, path: Path, operator: str | None, dry_run: bool
             shown = (f"reconcile: {path}: {fault}" for fault in faults[: sheet.FAULTS_MAX])
             return tell_faults("reconcile", path, shown, len(faults), "nothing was decided")
         done: list[str] = []
-        acted: dict[str, dict[str, Proposal]] = {verb: {} for verb in VERBS.values()}
+        acted: dict[str, dict[str, Proposal]] = {verb: {} for verb in (PROPOSED, *VERBS.values())}
         refused: list[dict[str, Any]] = []
         for row, (book_id, number) in zip(rows, places, strict=True):
             try:
@@ -285,7 +291,7 @@ def _take_back(context: Context, path: Path, operator: str | None, dry_run: bool
 
 ACTS: Final = {"approve": approve, "reject": reject}
 PROPOSED: Final = "proposed"
-VERBS: Final = {"": PROPOSED, "approve": "approved", "reject": "rejected"}  # how a decision is told once it is done
+VERBS: Final = {"approve": "approved", "reject": "rejected"}  # how one is told once it is done
 
 
 def _act(here: Place, book_id: int, number: int, row: sheet.Filled, who: Who, dry_run: bool) -> Proposal:
@@ -320,6 +326,5 @@ def _now(here: Place, book_id: int, number: int, row: sheet.Filled) -> tuple[int
     judged = held[-1] if held and case.state == "PROPOSED" else 0
     asked = here.office.told(book_id, judged) if judged else ""
     ledger, bank = (json.loads(told) if told else {} for told in (case.ledger_json, case.bank_json))
-    marked = " ".join(marks(case.item_class, ledger, bank)).strip()
-    sides = ledger.get("amount"), bank.get("amount"), marked
+    sides = ledger.get("amount"), bank.get("amount"), _marked(case.item_class, ledger, bank)
     return judged, row.shown.changed(sheet.Shown(case.item_class, case.state, *sides, asked))

@@ -29,19 +29,27 @@ class Check(NamedTuple):
 
 
 class Verdict(NamedTuple):
+    """`said`, the gravest first: that is written large, the others smaller behind it."""
+
     level: str  # "good" "wait" "bad": colour and sign
-    chinese: str
-    english: str
+    said: tuple[Said, ...]
+
+    @property
+    def chinese(self) -> str:
+        return AND.join(chinese for chinese, _ in self.said)
+
+    @property
+    def english(self) -> str:
+        return "; ".join(english for _, english in self.said)
 
     @property
     def first(self) -> Said:
-        """What is written large, and all in English."""
-        return self.chinese.partition(AND)[0], self.english
+        """In Chinese what is written large, and all in English."""
+        return self.said[0][0], self.english
 
     @property
     def also(self) -> str:
-        """What is written smaller behind it."""
-        return self.chinese.partition(AND)[2]
+        return AND.join(chinese for chinese, _ in self.said[1:])
 
 
 def checks(figures: Figures) -> list[Check]:
@@ -83,16 +91,16 @@ def verdict(figures: Figures) -> Verdict:
     """One line, the gravest first; nothing grave hides what else matters."""
     if wrong := [check for check in checks(figures) if not check.same]:
         first = wrong[0]
-        return Verdict(
-            "bad", f"账目不符：{first.chinese} 不成立（相差 {money(first.left - first.right)} 元），"
+        told = (
+            f"账目不符：{first.chinese} 不成立（相差 {money(first.left - first.right)} 元），"
             "请立即运行 ledgerctl verify 并联系系统管理员",
             f"NOT RIGHT: {first.english} does not hold; run ledgerctl verify and call the administrator",
-        )  # fmt: skip
-    open_, waits, moves, told = _open(figures), _waiting(figures), *_money(figures)
+        )
+        return Verdict("bad", (told,))
+    open_, waits, (moves, due) = _open(figures), _waiting(figures), _money(figures)
     level = "bad" if open_ else "wait" if waits or moves else "good"
     balanced = [("账平：与各银行逐笔核对，无待处理差异", "balanced: compared item by item, nothing is open")]
-    said = [*(open_ + waits or balanced), *_aside(figures), *told]
-    return Verdict(level, AND.join(chinese for chinese, _ in said), "; ".join(english for _, english in said))
+    return Verdict(level, (*(open_ + waits or balanced), *_aside(figures), *due))
 
 
 def _open(figures: Figures) -> list[Said]:

@@ -88,13 +88,13 @@ def summary(report: Report, folder: Path) -> dict[str, Any]:
         if one.date >= figures.period.since:
             due[one.bank] += one.due
     of_period = {"date": figures.period.label} if figures.period.unit == DAY else {"period": figures.period.label}
-    total = figures.total
+    total, said = figures.total, report.verdict
     return {
         **of_period,
         "version": report.version,
         "as_of": report.as_of.isoformat(timespec="seconds"),
         "operators": "declared" if report.declared else "os",
-        "verdict": report.verdict._asdict(),
+        "verdict": {"level": said.level, "chinese": said.chinese, "english": said.english},
         "total": {**_wire(total[:4]), "corrections": total.corrections, "corrections_fen": total.corrections_fen,
                   "net": total.net},
         "banks": {one.bank: _wire(one.totals) for one in figures.banks},

@@ -243,6 +243,7 @@ def test_a_day_of_nothing_is_a_day(any_bureau: Any) -> None:
         any_bureau.deliver(bank, D)
         assert any_bureau.type("run", "--bank", bank, "--date", str(D)).exit_code == 0
     told = any_bureau.told("report")
+    assert set(told["verdict"]) == {"level", "chinese", "english"}
     assert told["verdict"]["level"] == "good" and told["total"]["net"] == 0
     assert [row["type"] for row in told["tables"]["type"]] == ["挂账 suspense"] and len(told["tables"]["bank"]) == 4
     for name in told["files"]:
