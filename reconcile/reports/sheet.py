@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
-from unicodedata import east_asian_width
+
+from rich.cells import cell_len
 
 from shebao.ledger.day import iso
 
@@ -86,7 +87,7 @@ def _blank(value: Any) -> Any:
 
 def width(text: str) -> int:
     """Of its longest line, in letters; Chinese ones count two."""
-    return max(sum(2 if east_asian_width(one) in "WF" else 1 for one in line) for line in text.split("\n"))
+    return max(map(cell_len, text.split("\n")))
 
 
 def shown(column: Column, value: Any) -> str:
